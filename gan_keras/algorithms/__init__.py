@@ -1,0 +1,1 @@
+"""Algorithms: Keras models with the `train_step` of the paper."""

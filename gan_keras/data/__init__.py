@@ -1,0 +1,1 @@
+"""Data: digits, photographs, degradations, and the ranges of pixels."""

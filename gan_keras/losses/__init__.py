@@ -1,0 +1,1 @@
+"""Losses: pure maths on tensors, no models."""

@@ -1,0 +1,1 @@
+"""Functional network builders: a network is a shape, an algorithm is how it learns."""

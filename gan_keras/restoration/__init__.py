@@ -1,0 +1,1 @@
+"""Applying a trained enhancer to files of any size."""
