@@ -1,0 +1,252 @@
+r"""What spoils a photograph: y = A(x) + n, in physical units.
+
+Each function takes a sharp image x, float32 (H, W, C) in [-1, 1], and a `numpy.random.Generator`,
+its only source of randomness; it returns the degraded y, a new float32 array of the same shape
+and range unless it says otherwise. A parameter given as a pair (low, high) is drawn uniformly at
+each call (a whole-numbered one including both ends): one restorer learns a range of strengths.
+"""
+
+import functools
+import inspect
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from gan_keras.data.parameters import check_name, check_value, draw
+from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
+from gan_keras.errors import UserError
+
+
+def gaussian_noise(image, generator, *, sigma=25):
+    r"""Add white Gaussian noise, y = x + n with n ~ N(0, σ²).
+
+    Not clipped to [-1, 1]: clipping would shrink the noise in blacks and whites, and bias it.
+    Unclipped, the squared error is σ² everywhere and doing nothing has a PSNR of
+    20·log₁₀(255/σ), 20.17 dB at σ = 25: the anchor of every table of results.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        sigma: σ in 8-bit grey levels, ≥ 0; or a pair.
+    """
+    scale = np.float32(draw(generator, "sigma", sigma) * GREY_LEVEL)
+    noise = generator.standard_normal(image.shape, dtype=np.float32)
+    noise *= scale
+    noise += image
+    return noise
+
+
+def poisson_noise(image, generator, *, peak=100):
+    """Add photon (shot) noise: a sensor counts whole photons.
+
+    With white = 1 and black = 0, the mean is the signal and the variance is signal/peak. Not
+    clipped: a white pixel collects more than `peak` photons about half of the time.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        peak: Mean number of photons in a white pixel, ≥ 1; or a pair.
+    """
+    peak = draw(generator, "peak", peak)
+    photons = generator.poisson(np.maximum(to_unit(image), 0) * peak)
+    return from_unit(photons / peak).astype(np.float32)
+
+
+def gaussian_blur(image, generator, *, sigma=2.0):
+    """Blur with a Gaussian, roughly a lens out of focus; borders are reflected.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        sigma: Standard deviation in pixels, ≥ 0; or a pair.
+    """
+    sigma = draw(generator, "sigma", sigma)
+    return ndimage.gaussian_filter(image, sigma, axes=(0, 1), output=np.float32)
+
+
+def motion_kernel(length, angle):
+    """Return the point-spread function of a camera that moves steadily along a line.
+
+    It is the mean of many instants of the exposure, each a bilinear shift: anti-aliased, at any
+    angle, and for lengths below a pixel too.
+
+    Args:
+        length: Path during the exposure in pixels, ≥ 0.
+        angle: Direction in degrees, counter-clockwise from the horizontal.
+
+    Returns:
+        float32 (K, K), K odd: non-negative, symmetric about its centre, of sum 1.
+    """
+    instants = math.ceil(16 * length) + 1
+    path = ((np.arange(instants) + 0.5) / instants - 0.5) * length
+    radius = math.ceil(length / 2) + 1
+    cells = np.arange(-radius, radius + 1)[:, None]
+    rows = np.maximum(1 - abs(cells + path * math.sin(math.radians(angle))), 0)  # (K, instants)
+    columns = np.maximum(1 - abs(cells - path * math.cos(math.radians(angle))), 0)
+    return (rows @ columns.T / instants).astype(np.float32)
+
+
+def motion_blur(image, generator, *, length=9.0, angle=(0.0, 180.0)):
+    """Blur along a line, as a camera that moves during the exposure; borders are reflected.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        length: Path of the camera in pixels, ≥ 0; or a pair.
+        angle: Direction in degrees, counter-clockwise from the horizontal; or a pair.
+    """
+    kernel = motion_kernel(draw(generator, "length", length), draw(generator, "angle", angle))
+    height, width = image.shape[:2]
+    radius = len(kernel) // 2
+    padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)), "symmetric")
+    blurred = np.zeros(image.shape, np.float32)
+    for top, left in np.argwhere(kernel):  # few taps: a line, not a square
+        blurred += kernel[top, left] * padded[top : top + height, left : left + width]
+    return blurred
+
+
+def downsample(image, generator, *, factor=4):
+    """Make an image `factor` times smaller by anti-aliased bicubic, as papers do.
+
+    Pillow's filter widens with the factor, and works on floats here: nothing is rounded to 8 bits.
+    Rows and columns beyond a multiple of `factor` are left out; bicubic overshoots a little.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Not drawn from.
+        factor: Whole number ≥ 1; no pair.
+
+    Returns:
+        float32 (H // factor, W // factor, C).
+    """
+    factor = draw(generator, "factor", factor)
+    height, width = image.shape[0] // factor, image.shape[1] // factor
+    if not height or not width:
+        raise UserError(f"an image of {image.shape[:2]} is too small for downsample {factor}")
+    image = np.asarray(image[: height * factor, : width * factor], np.float32)
+    planes = [
+        Image.fromarray(plane).resize((width, height), Image.Resampling.BICUBIC)
+        for plane in np.moveaxis(image, -1, 0)
+    ]
+    return np.stack(planes, axis=-1)
+
+
+def jpeg(image, generator, *, quality=30):
+    """Compress with JPEG and decompress, colours at half resolution (4:2:0) as cameras do.
+
+    Args:
+        image: float32 (H, W, 1 or 3); clipped to [-1, 1] and rounded to 8 bits first.
+        generator: Source of randomness.
+        quality: libjpeg's 1 (worst) to 100 (best); or a pair.
+    """
+    quality = draw(generator, "quality", quality)
+    pixels = to_uint8(image)
+    file = io.BytesIO()
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    picture.save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return from_uint8(Image.open(file)).reshape(image.shape)
+
+
+def missing_pixels(image, generator, *, fraction=0.5):
+    """Lose pixels at random, all channels together; mid-grey (0) takes their place.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        fraction: Chance that a pixel is lost, 0 to 1; or a pair.
+    """
+    fraction = draw(generator, "fraction", fraction)
+    kept = generator.random(image.shape[:2]) >= fraction
+    return image * kept[..., None].astype(np.float32)
+
+
+def scratches(image, generator, *, count=(3, 8), width=1.5):
+    """Draw white scratches: bent, anti-aliased lines between random points.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        count: How many, ≥ 0; or a pair.
+        width: In pixels, ≥ 0.25, to the nearest quarter; or a pair, drawn for each scratch.
+    """
+    mask = Image.new("L", (4 * image.shape[1], 4 * image.shape[0]))
+    time = np.linspace(0, 1, 24)[:, None]
+    for _ in range(draw(generator, "count", count)):
+        start, bend, end = generator.uniform(0, mask.size, (3, 2))
+        bend = (start + bend + end) / 3  # nearer to the straight line
+        curve = (1 - time) ** 2 * start + 2 * time * (1 - time) * bend + time**2 * end  # Bézier
+        quarters = round(4 * draw(generator, "width", width))
+        ImageDraw.Draw(mask).line([tuple(point) for point in curve], 255, quarters, "curve")
+    cover = np.asarray(mask.reduce(4), np.float32)[..., None] / 255
+    return image * (1 - cover) + cover
+
+
+def low_light(image, generator, *, exposure=-3.0, peak=1000):
+    """Underexpose, as a camera does: fewer photons, counted in linear light.
+
+    sRGB → linear light → times 2^exposure → photons are counted → sRGB. Darkening the sRGB values
+    themselves would be no change of exposure. A sensor saturates: the result stays in [-1, 1].
+
+    Args:
+        image: float32 (H, W, C); clipped to [-1, 1] first.
+        generator: Source of randomness.
+        exposure: In stops: -3 leaves an eighth of the light; or a pair.
+        peak: Mean number of photons that make a pixel white, ≥ 1; or a pair.
+    """
+    exposure, peak = draw(generator, "exposure", exposure), draw(generator, "peak", peak)
+    srgb = np.clip(to_unit(image), 0, 1)
+    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    light = np.minimum(generator.poisson(light * 2.0**exposure * peak) / peak, 1)
+    srgb = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return from_unit(srgb).astype(np.float32)
+
+
+DEGRADATIONS = {
+    function.__name__: function
+    for function in (
+        *(gaussian_noise, poisson_noise, gaussian_blur, motion_blur, downsample),
+        *(jpeg, missing_pixels, scratches, low_light),
+    )
+}
+
+
+def _in_order(degradations, image, generator):
+    for degradation in degradations:
+        image = degradation(image, generator)
+    return image
+
+
+def compose(*degradations):
+    """Return one callable (image, generator) that applies several, the first one first."""
+    return functools.partial(_in_order, degradations)
+
+
+def build_degradation(specification):
+    """Turn plain data, as a recipe or the command line has it, into a degradation.
+
+    Args:
+        specification: {"name": "gaussian_noise", "sigma": (5, 50)}, or a list of such
+            dictionaries, applied in order.
+
+    Returns:
+        A picklable callable (image, generator).
+
+    Raises:
+        UserError: An unknown name or parameter (the message names the nearest and the valid
+            ones), or a value out of its range.
+    """
+    if isinstance(specification, list | tuple):
+        return compose(*map(build_degradation, specification))
+    if not isinstance(specification, dict) or "name" not in specification:
+        raise UserError(f"{specification!r} is no degradation: give a dictionary with a name")
+    parameters = dict(specification)
+    name = parameters.pop("name")
+    check_name("degradation", name, DEGRADATIONS)
+    for parameter, value in parameters.items():
+        valid = inspect.getfullargspec(DEGRADATIONS[name]).kwonlyargs
+        check_name(f"parameter of {name}", parameter, valid)
+        check_value(parameter, value)
+    return functools.partial(DEGRADATIONS[name], **parameters)

@@ -1,0 +1,183 @@
+"""Read any photograph into [-1, 1], and write the result back as the kind of file it came from."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from gan_keras.data.ranges import from_unit, to_unit
+from gan_keras.errors import UserError
+from gan_keras.restoration import colour16
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
+MAX_PIXELS = 178_956_970  # where Pillow refuses too; from half of that it warns, muted here
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+# A TIFF's EXIF is its whole directory. These tags say how pixels are stored, not what they show.
+_LAYOUT_TAGS = {*range(254, 267), *range(273, 282), 284, *range(317, 326), 330, 338, 339, 347}
+_LAYOUT_TAGS |= {*range(512, 522), *range(529, 533), 700, 33723, 34377, 34675}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded photograph; `dataclasses.replace(picture, pixels=restored)` keeps the rest.
+
+    Attributes:
+        pixels: float32 (H, W, 3) in [-1, 1], upright; grey is replicated.
+        grey: Whether it was grey, and is written so.
+        alpha: Opacity, float32 (H, W) in [0, 1], or None.
+        bits: 8 or 16 bits a sample.
+        exif: EXIF block without orientation, or b"".
+        icc: ICC colour profile, or b"". Pixels are not converted: they stay in its colour space.
+        format: Pillow's name of the file's format ("JPEG", "PNG", …).
+    """
+
+    pixels: np.ndarray
+    grey: bool = False
+    alpha: np.ndarray | None = None
+    bits: int = 8
+    exif: bytes = b""
+    icc: bytes = b""
+    format: str = "PNG"
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """Open an image lazily; whatever goes wrong with the file is the user's one line."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise Image.DecompressionBombError
+            yield image
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise UserError(f"{path}: {error.strerror}; check the path and its permissions") from error
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(IMAGE_SUFFIXES)
+        raise UserError(f"{path}: empty, or not an image; give one of {kinds}") from error
+    except Image.DecompressionBombError as error:
+        limit = f"more than {MAX_PIXELS:,} pixels"
+        raise UserError(f"{path}: {limit}; cut it into parts, or make it smaller") from error
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever the broken bytes provoke
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: damaged or cut short ({reason}); replace the file") from error
+
+
+def image_size(path):
+    """Return the (height, width) in pixels that `read_image` will give, from the header alone.
+
+    Raises:
+        UserError: The file is missing, no image, or above MAX_PIXELS.
+    """
+    with _opened(path) as image:
+        exif, turned = Image.Exif(), False
+        with contextlib.suppress(Exception):  # damaged EXIF turns nothing
+            exif.load(image.info.get("exif", b""))  # not `getexif()`, which decodes a PNG
+            turned = exif.get(ExifTags.Base.Orientation, 1) > 4
+        return image.size if turned else image.size[::-1]  # Pillow turns a TIFF's size itself
+
+
+def read_image(path):
+    """Read a photograph: PNG, JPEG, BMP, TIFF, WebP or GIF (the first page or frame).
+
+    EXIF rotation is applied. Palettes and CMYK become RGB (CMYK without its profile). 16 bits
+    stay 16, grey or colour; two rare kinds are read as 8 bits: grey-alpha PNG and planar TIFF.
+
+    Args:
+        path: An image file of at most MAX_PIXELS pixels.
+
+    Returns:
+        A `Picture`.
+
+    Raises:
+        UserError: The file is missing, unreadable, damaged, too big, or of a kind whose range of
+            values is not known (32-bit samples).
+    """
+    with _opened(path) as image:
+        if image.mode in ("I", "F"):
+            raise UserError(f"{path}: 32-bit samples have no known range; save as 8 or 16 bits")
+        grey, colour_16 = image.mode[0] in "1LI", colour16.is_colour16(image)
+        icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
+        exif = _portable_exif(image)
+        bits = 16 if colour_16 or image.mode.startswith("I;16") else 8
+        upright = ImageOps.exif_transpose(image)
+        if bits == 8:
+            upright = upright.convert(
+                ("L" if grey else "RGB") + "A" * upright.has_transparency_data
+            )
+        samples = np.atleast_3d(np.asarray(upright))
+    if colour_16:
+        with _opened(path) as image:
+            samples = samples.astype(np.uint16) << 8 | colour16.low_bytes(image)
+    samples = from_unit(samples.astype(np.float32) / (2**bits - 1))
+    colours = 1 if grey else 3
+    alpha = to_unit(samples[..., colours]) if samples.shape[-1] > colours else None
+    pixels = np.repeat(samples[..., :colours], 3 // colours, axis=-1)
+    return Picture(pixels, grey, alpha, bits, exif, icc, image.format)
+
+
+def _portable_exif(image):
+    exif = Image.Exif()
+    with contextlib.suppress(Exception):  # damaged EXIF is dropped, the pixels are still good
+        exif.load(image.getexif().tobytes())
+        for tag in _LAYOUT_TAGS.intersection(exif):
+            del exif[tag]
+        return exif.tobytes() if len(exif) else b""
+    return b""
+
+
+def write_image(path, picture):
+    """Write a picture in the format of the path's suffix, keeping all that the format can hold.
+
+    Grey stays grey, alpha is carried (resized where the picture was enlarged), EXIF and ICC are
+    kept, 16 bits stay 16 in PNG and TIFF. JPEG is written at quality 95, 4:4:4. The file appears
+    whole or not at all: it is written beside its place, then renamed.
+
+    Args:
+        path: File to write; its suffix is one of IMAGE_SUFFIXES.
+        picture: A `Picture`; pixels beyond [-1, 1] are clipped.
+
+    Raises:
+        UserError: An unknown suffix, or the place cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UserError(f"{path}: cannot write {path.suffix!r}; use {', '.join(IMAGE_SUFFIXES)}")
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    planes = picture.pixels.mean(axis=-1, keepdims=True) if picture.grey else picture.pixels
+    if picture.alpha is not None and kind in ("PNG", "TIFF", "WEBP", "GIF"):
+        alpha = Image.fromarray(picture.alpha).resize(planes.shape[1::-1], Image.BICUBIC)
+        planes = np.dstack([planes, from_unit(np.asarray(alpha))])
+    bits = picture.bits if kind in ("PNG", "TIFF") else 8
+    samples = np.round(np.clip(to_unit(planes), 0, 1) * (2**bits - 1)).astype(f"u{bits // 8}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(_encode(samples, kind, picture))
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be written ({reason}); check folder and disk") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _encode(samples, kind, picture):
+    if samples.dtype == np.uint16 and samples.shape[-1] == 2:
+        samples = samples[..., [0, 0, 0, 1]]  # as Pillow reads 16-bit grey with alpha from no file
+    if kind == "TIFF":
+        return colour16.encode_tiff(samples, picture.exif, picture.icc)
+    if samples.dtype == np.uint16 and samples.shape[-1] > 1:
+        return colour16.encode_png(samples, picture.exif, picture.icc)
+    options = {"exif": picture.exif, "icc_profile": picture.icc or None}
+    options |= {"quality": 95, "subsampling": "4:4:4"} if kind in ("JPEG", "WEBP") else {}
+    file = io.BytesIO()
+    image = Image.fromarray(samples[..., 0] if samples.shape[-1] == 1 else samples)
+    image.save(file, kind, **options)
+    return file.getbuffer()
