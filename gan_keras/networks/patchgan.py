@@ -1,0 +1,48 @@
+"""PatchGAN: a discriminator that judges overlapping patches, each by itself."""
+
+import keras
+from keras import layers
+
+
+def build_patchgan(image_shape=(None, None, 3), base_filters=64, downsamplings=3, normalize=False):
+    r"""Build pix2pix's conditional PatchGAN (Isola et al. 2017, §3.2.2 and appendix 6.1.2).
+
+    ::
+
+        (y, x) ─ concat ─ [Conv 4×4 /2, f·2^i, LeakyReLU] × downsamplings
+               ─ Conv 4×4 /1, LeakyReLU ─ Conv 4×4 /1 ─ logits
+
+    With the paper's three down-samplings (C64-C128-C256-C512) each logit sees 70×70 pixels; with
+    two, 34×34; with one, 16×16.
+
+    Args:
+        image_shape: (height, width, channels) of both inputs; None leaves a side free.
+        base_filters: Channels after the first convolution; doubled at each one up to 8×.
+        downsamplings: Strided convolutions.
+        normalize: Instance normalisation between the first and the last convolution. Then each
+            logit depends on the whole image, if weakly: the patch is no longer all it sees.
+
+    Returns:
+        A functional model: [degraded, image], each (B, H, W, C) in [-1, 1] → logits
+        (B, H', W', 1) float32; large means "a real photograph that belongs to this input".
+    """
+    init = keras.initializers.RandomNormal(0.0, 0.02)  # appendix 6.2
+    degraded = keras.Input(image_shape, name="degraded")
+    image = keras.Input(image_shape, name="image")
+    x = layers.Concatenate(name="condition")([degraded, image])
+    for index in range(downsamplings + 1):
+        x = layers.Conv2D(
+            base_filters * min(2**index, 8),
+            kernel_size=4,
+            strides=2 if index < downsamplings else 1,
+            padding="same",
+            kernel_initializer=init,
+            name=f"conv_{index}",
+        )(x)  # (B, H/2^(index+1), W/2^(index+1), f·2^index); the last keeps its size
+        if normalize and index:
+            x = layers.GroupNormalization(groups=-1, name=f"norm_{index}")(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    logits = layers.Conv2D(
+        1, 4, padding="same", kernel_initializer=init, dtype="float32", name="logits"
+    )(x)
+    return keras.Model([degraded, image], logits, name="patchgan")

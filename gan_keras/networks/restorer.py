@@ -1,0 +1,58 @@
+"""The restorer: a residual network from a degraded photograph to a restored one."""
+
+import keras
+from keras import layers
+
+
+def _residual_block(x, filters, name):
+    """Two 3×3 convolutions around a shortcut; no normalisation (EDSR, Lim et al. 2017, §3.1)."""
+    y = layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"{name}_a")(x)
+    y = layers.Conv2D(filters, 3, padding="same", kernel_initializer="zeros", name=f"{name}_b")(y)
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def build_restorer(image_shape=(None, None, 3), filters=(48, 64, 96), blocks=(1, 2, 2)):
+    r"""Build a multi-scale residual restorer.
+
+    ::
+
+        y ─ Conv 4×4 /2 ─ blocks ─┬─ Conv 2×2 /2 ─ blocks ─┬─ Conv 2×2 /2 ─ blocks ─ ConvT 2×2 ─┐
+        │   (h/2, w/2, f₀)        │  (h/4, w/4, f₁)        │  (h/8, w/8, f₂)                    │
+        │                         │                        └── + ── blocks ─ ConvT 2×2 ─┐   ────┘
+        │                         └──────────────────────────────────── + ── blocks ────┤
+        └───────────────────────────────────── + ──────────────────── ConvT 4×4 ×2 ─────┘
+
+    It predicts the change to its input (the residual), so an untrained network does nothing. The
+    second convolution of each block and the last layer start at zero. It contains no
+    normalisation and no operation over the whole image: tiles with a halo of its receptive radius
+    equal the whole. Every stride divides its kernel: no checkerboard.
+
+    Args:
+        image_shape: (height, width, channels); None leaves a side free. Sides are divisible by
+            ``2 ** len(filters)``.
+        filters: Channels at 1/2, 1/4, 1/8 … of the resolution.
+        blocks: Residual blocks at each scale; every scale but the smallest has them twice, on the
+            way down and on the way up.
+
+    Returns:
+        A functional model: images (B, H, W, C) in [-1, 1] → float32 of the same shape, unclipped.
+    """
+    degraded = keras.Input(image_shape, name="degraded")
+    x = layers.Conv2D(filters[0], 4, 2, "same", name="entry")(degraded)  # (B, H/2, W/2, f0)
+    skips = []
+    for scale, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
+        if scale:
+            skips.append(x)
+            x = layers.Conv2D(width, 2, 2, name=f"down_{scale}")(x)  # half of the last scale
+        for block in range(depth):
+            x = _residual_block(x, width, f"down_{scale}_block_{block}")
+    for scale in reversed(range(len(filters) - 1)):
+        x = layers.Conv2DTranspose(filters[scale], 2, 2, name=f"up_{scale}")(x)
+        x = layers.Add(name=f"up_{scale}_skip")([x, skips[scale]])  # (B, H/2^(scale+1), …)
+        for block in range(blocks[scale]):
+            x = _residual_block(x, filters[scale], f"up_{scale}_block_{block}")
+    x = layers.Conv2DTranspose(
+        image_shape[-1], 4, 2, "same", kernel_initializer="zeros", name="change"
+    )(x)  # (B, H, W, C)
+    restored = layers.Add(dtype="float32", name="restored")([degraded, x])
+    return keras.Model(degraded, restored, name="restorer")
