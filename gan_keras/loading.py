@@ -1,0 +1,67 @@
+"""`load`: a trained model by its shipped name, its file, or its run."""
+
+import difflib
+from pathlib import Path
+
+import keras
+
+from gan_keras.errors import UserError
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def shipped():
+    """Return the names of the models that come with the package."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.keras"))
+
+
+def model_path(name_or_path):
+    """Find a model's file: a shipped name, a `.keras` file, or a run folder.
+
+    Raises:
+        UserError: There is none; the message names the nearest shipped one.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        if (path / "model.keras").exists():
+            return path / "model.keras"
+        unfinished = (path / "checkpoint.npz").exists()
+        hint = "finish it with train … --resume" if unfinished else "name a run or a .keras file"
+        raise UserError(f"{path} holds no finished model: {hint}")
+    if path.exists():
+        return path
+    if name_or_path in shipped():
+        return WEIGHTS / f"{name_or_path}.keras"
+    near = difflib.get_close_matches(str(name_or_path), shipped(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UserError(f"no model {str(name_or_path)!r}: {hint}shipped: {', '.join(shipped())}")
+
+
+def load(name_or_path):
+    """Load a trained model, with its optimisers where the file has them.
+
+    Args:
+        name_or_path: A shipped name ("denoise"), a `.keras` file, or a run folder.
+
+    Returns:
+        A `keras.Model`: `DCGAN`, `VAE`, `Pix2Pix`, or a plain network.
+
+    Raises:
+        UserError: There is no such model, or the file is not a Keras model.
+
+    Example:
+        >>> digits = gan_keras.load("runs/dcgan").generate(16)
+    """
+    path = model_path(name_or_path)
+    if keras.backend.backend() == "tensorflow":
+        from gan_keras.algorithms import dcgan, pix2pix, vae  # noqa: F401 (registers the classes)
+    from gan_keras.training import run  # noqa: F401 (registers the metric)
+
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # zip, JSON and Keras each have their own
+        reason = str(error).strip().splitlines()[0][:150] if str(error).strip() else "unreadable"
+        raise UserError(
+            f"{path} is not a model that can be loaded ({reason}): name a .keras file that "
+            "train or export wrote"
+        ) from error

@@ -1,0 +1,162 @@
+"""Every published setting, once: plain data, and no import of Keras."""
+
+import difflib
+from dataclasses import asdict, dataclass, field, replace
+
+from gan_keras.errors import UserError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run needs to be repeated.
+
+    Attributes:
+        name: What the command line calls it.
+        title: One line for people.
+        algorithm: "dcgan", "vae", "classifier", "restorer" or "pix2pix".
+        data: A digit set, "photos", or a folder.
+        network: Arguments of the network builders.
+        learning_rate: Of Adam; both players' where there are two.
+        batch_size: Images a step.
+        steps_per_epoch: An epoch is what lies between two checkpoints.
+        epochs: How many.
+        seed: Of weights, data order, degradations and noise.
+        beta_1: Adam's first momentum.
+        cosine: Whether the learning rate falls to zero along a cosine.
+        degradation: What `data.degradations.build_degradation` takes; for restorers. Empty: the
+            data is a folder with `input/` and `target/`.
+        crop: Side of training crops, in pixels; for restorers.
+        start_from: A recipe whose trained network this one fine-tunes.
+        algorithm_settings: Further arguments of the algorithm's class.
+        loss: The adversarial loss's name.
+        discriminator: Arguments of `build_patchgan`; for pix2pix.
+    """
+
+    name: str
+    title: str
+    algorithm: str
+    data: str
+    network: dict
+    learning_rate: float
+    batch_size: int
+    steps_per_epoch: int
+    epochs: int
+    seed: int = 42
+    beta_1: float = 0.9
+    cosine: bool = False
+    degradation: dict | list | None = None
+    crop: int = 64
+    start_from: str | None = None
+    algorithm_settings: dict = field(default_factory=dict)
+    loss: str = "non_saturating"
+    discriminator: dict = field(default_factory=dict)
+
+    def replace(self, **changes):
+        """Return a copy with some settings changed; None changes nothing."""
+        return replace(self, **{k: v for k, v in changes.items() if v is not None})
+
+    def to_dict(self):
+        """Return the settings as plain data."""
+        return asdict(self)
+
+
+_NOISE = {"name": "gaussian_noise", "sigma": 25}
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in [
+        Recipe(
+            "dcgan",
+            "DCGAN on digits: noise in, digit out",
+            "dcgan",
+            "mnist-5k",
+            network={"latent_dim": 100, "base_filters": 64},
+            learning_rate=2e-4,  # DCGAN §4
+            beta_1=0.5,  # DCGAN §4
+            batch_size=64,
+            steps_per_epoch=200,
+            epochs=15,
+        ),
+        Recipe(
+            "vae",
+            "VAE on binarised digits: a bound on log p(x)",
+            "vae",
+            "mnist-5k",
+            network={"latent_dim": 20, "base_filters": 32},
+            learning_rate=1e-3,
+            batch_size=64,
+            steps_per_epoch=200,
+            epochs=15,
+            cosine=True,
+        ),
+        Recipe(
+            "classifier",
+            "The digit classifier behind the classifier-FID",
+            "classifier",
+            "mnist",
+            network={"base_filters": 32, "feature_dim": 64},
+            learning_rate=1e-3,
+            batch_size=128,
+            steps_per_epoch=468,
+            epochs=8,
+            cosine=True,
+        ),
+        Recipe(
+            "restorer",
+            "Denoiser (σ = 25) trained by L1 alone: the baseline of every table",
+            "restorer",
+            "photos",
+            network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
+            learning_rate=1e-3,
+            batch_size=16,
+            steps_per_epoch=200,
+            epochs=12,
+            cosine=True,
+            degradation=_NOISE,
+        ),
+        Recipe(
+            "pix2pix",
+            "pix2pix: the restorer fine-tuned against a PatchGAN",
+            "pix2pix",
+            "photos",
+            network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
+            learning_rate=1e-4,
+            beta_1=0.5,  # pix2pix §3.3
+            batch_size=16,
+            steps_per_epoch=100,
+            epochs=6,
+            degradation=_NOISE,
+            start_from="restorer",
+            algorithm_settings={"l1_weight": 100.0},  # pix2pix §6.2
+            discriminator={"base_filters": 32, "downsamplings": 2},
+        ),
+        Recipe(
+            "pix2pix-unet",
+            "pix2pix from scratch: a U-Net against a 70×70 PatchGAN",
+            "pix2pix",
+            "photos",
+            network={"base_filters": 32, "depth": 4},
+            learning_rate=2e-4,  # pix2pix §3.3
+            beta_1=0.5,
+            batch_size=4,
+            steps_per_epoch=200,
+            epochs=20,
+            degradation=_NOISE,
+            crop=96,
+            algorithm_settings={"l1_weight": 100.0},
+        ),
+    ]
+}
+
+
+def get_recipe(name):
+    """Return the recipe of that name.
+
+    Raises:
+        UserError: There is none; the message names the nearest.
+    """
+    if name in RECIPES:
+        return RECIPES[name]
+    near = difflib.get_close_matches(name, RECIPES, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UserError(f"no recipe {name!r}: {hint}recipes: {', '.join(RECIPES)}")
