@@ -1,0 +1,242 @@
+"""The command line. TensorFlow is imported only when a command needs it."""
+
+import argparse
+import contextlib
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from gan_keras.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """Say what is wrong in one line, and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _parser():
+    parser = _Parser(prog="gan-keras", description="Generative models for image enhancement.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name, function, help):
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(function=function)
+        return command
+
+    c = add("demo", _demo, "Train, measure, export and report on data that ships with the package.")
+    c.add_argument("--out", default="runs/demo", help="folder for the runs and report.html")
+    c.add_argument("--seed", type=int, default=42)
+    c.add_argument("--retrain", action="store_true", help="train again what is already there")
+
+    c = add("train", _train, "Train a recipe (see `list`) into a run folder.")
+    c.add_argument("recipe")
+    c.add_argument("--data", help="mnist-5k, mnist, fashion_mnist, photos, or a folder of photos")
+    c.add_argument("--pairs", help="a folder with input/ and target/, in place of a degradation")
+    c.add_argument("--epochs", type=int)
+    c.add_argument("--seed", type=int)
+    c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
+    c.add_argument("--out", help="the run's folder (runs/RECIPE)")
+    existing = c.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with the run that is there")
+    existing.add_argument("--overwrite", action="store_true", help="delete the run that is there")
+
+    c = add("generate", _generate, "Draw digits from a trained generator.")
+    c.add_argument("model", help="a run, a .keras file or a shipped name")
+    c.add_argument("--count", type=int, default=100)
+    c.add_argument("--seed", type=int, default=42)
+    c.add_argument("--out", default="digits.png", help="one picture with a grid of them")
+
+    c = add("enhance", _enhance, "Restore photographs: files, or folders with all they hold.")
+    c.add_argument("paths", nargs="+", metavar="PATH")
+    which = c.add_mutually_exclusive_group()
+    which.add_argument("--task", default="denoise", help="a shipped enhancer (see `list`)")
+    which.add_argument("--model", help="a run or a .keras file of your own")
+    c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
+
+    for name, help in (
+        ("evaluate", "Measure one model on data that it did not see."),
+        ("compare", "Measure several models side by side."),
+    ):
+        c = add(name, _measure, help)
+        c.add_argument("models", nargs=1 if name == "evaluate" else "+", metavar="MODEL")
+        c.add_argument("--data", help="another digit set, or a folder of photographs")
+        c.add_argument("--seed", type=int, default=42)
+
+    c = add("export", _export, "Write an enhancer as a SavedModel: OUT/NAME/VERSION.")
+    c.add_argument("model", help="a run, a .keras file or a shipped name")
+    c.add_argument("--name", help="the served name (that of the run or file)")
+    c.add_argument("--out", default="saved_models")
+
+    add("list", _list, "List recipes, data sets, shipped models and degradations.")
+    add("info", _info, "Print versions, hardware and what was picked for it: for bug reports.")
+    return parser
+
+
+def _demo(args):
+    from gan_keras.demo import run_demo
+
+    run_demo(args.out, args.seed, args.retrain)
+
+
+def _train(args):
+    from gan_keras.recipes import get_recipe
+
+    recipe = get_recipe(args.recipe)
+    if args.pairs and args.data:
+        raise UserError("--data and --pairs exclude each other: --pairs is a folder of its own")
+    recipe = recipe.replace(
+        data=args.pairs or args.data,
+        degradation={} if args.pairs else None,
+        epochs=args.epochs,
+        seed=args.seed,
+    )
+    from gan_keras.training.run import train
+
+    folder = args.out or f"runs/{recipe.name}"
+    train(recipe, folder, args.precision, args.resume, args.overwrite)
+    print(f"next: gan-keras evaluate {folder}")
+
+
+def _generate(args):
+    from gan_keras.loading import load
+    from gan_keras.plots import sample_grid
+    from gan_keras.training.callbacks import save_png
+
+    if args.count < 1:
+        raise UserError(f"--count {args.count}: at least 1 is needed")
+    model = load(args.model)
+    if not hasattr(model, "generate"):
+        raise UserError(f"{args.model} does not generate: name a DCGAN or a VAE")
+    save_png(args.out, sample_grid(model.generate(args.count, args.seed)))
+    print(f"{args.count} digits: {args.out}")
+
+
+def _enhance(args):
+    from tqdm import tqdm
+
+    from gan_keras.data.photo_files import images_in
+    from gan_keras.restoration.enhancer import Enhancer
+
+    jobs = {}  # target → source
+    for path in map(Path, args.paths):
+        for source in images_in(path) if path.is_dir() else [path]:
+            target = Path(args.out) / (source.relative_to(path) if path.is_dir() else source.name)
+            if target in jobs or target.resolve() == source.resolve():
+                raise UserError(
+                    f"{source} and another photograph would both become {target}: "
+                    "name one folder at a time, or another --out"
+                )
+            jobs[target] = source
+    enhancer = Enhancer.load(args.model or args.task)
+    failed = []
+    with tqdm(total=len(jobs), unit="photo", desc="enhance") as bar:
+        for target, source in jobs.items():
+            done = bar.n
+
+            def on_tile(share, done=done):
+                bar.n = done + share
+                bar.refresh()
+
+            try:
+                enhancer.enhance_file(source, target, on_tile)
+            except UserError as error:
+                failed.append(str(error))
+            bar.n = done + 1
+            bar.refresh()
+    if len(failed) == len(jobs):
+        raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
+    for reason in failed:
+        print(f"skipped: {reason}", file=sys.stderr)
+    print(f"{len(jobs) - len(failed)} of {len(jobs)} restored: {args.out}")
+    return 1 if failed else 0
+
+
+def _measure(args):
+    from gan_keras.evaluation import measure
+
+    measure(args.models, args.data, args.seed)
+
+
+def _export(args):
+    from gan_keras.restoration.enhancer import Enhancer
+    from gan_keras.serving.export import export_enhancer
+
+    enhancer = Enhancer.load(args.model)
+    print(export_enhancer(enhancer, args.name or Path(args.model).stem, args.out))
+
+
+def _list(args):
+    from gan_keras.recipes import RECIPES
+
+    print("recipes (gan-keras train RECIPE)")
+    for recipe in RECIPES.values():
+        print(f"  {recipe.name:14} {recipe.title}; {recipe.data}")
+    weights = Path(__file__).parent / "weights"
+    print("shipped models")
+    for path in sorted(weights.glob("*.keras")):
+        card = path.with_suffix(".md")
+        print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}")
+
+
+def _info(args):
+    import platform
+
+    from gan_keras.training.run import versions
+    from gan_keras.training.runtime import choose_runtime
+
+    runtime = choose_runtime()
+    print(f"platform   {platform.platform()}")
+    print(f"device     {runtime.device}, {os.cpu_count()} cores")
+    print(f"runtime    {runtime.reason}")
+    for name, version in versions().items():
+        print(f"{name:14} {version}")
+
+
+def _quiet():
+    """Keep TensorFlow's chatter, and Grappler's notes on remappers, off the terminal.
+
+    What its libraries say while they load no setting can stop: standard error is away meanwhile.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def main(arguments=None):
+    """Run one command.
+
+    Args:
+        arguments: A list of strings; None takes the process' own.
+
+    Returns:
+        The exit status: 0, 1 where some files failed, 2 for a mistake that the user can mend, 130
+        after Ctrl-C.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        if args.command != "list":
+            _quiet()
+        return args.function(args) or 0
+    except UserError as error:
+        print(f"gan-keras: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        hint = "; the same command with --resume goes on" if args.command == "train" else ""
+        print(f"\ngan-keras: stopped{hint}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return 0

@@ -1,0 +1,64 @@
+"""Classical denoisers, the rows that a trained model must beat.
+
+Each is told the noise's true σ, which a trained model is not, and has the settings that did best
+on the training photographs at σ = 25 (`python benchmarks/classical_settings.py`).
+"""
+
+import numpy as np
+from scipy import ndimage
+from skimage import restoration
+
+from gan_keras.data.ranges import GREY_LEVEL, from_unit, to_unit
+
+
+def median(image, sigma):
+    """Take the median of a 3×3 window in each channel; `sigma` plays no part.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        sigma: Standard deviation of the noise in grey levels.
+
+    Returns:
+        float32 (H, W, C).
+    """
+    return ndimage.median_filter(image, size=(3, 3, 1))
+
+
+def bilateral(image, sigma):
+    """Average pixels that are near in place and in colour (Tomasi & Manduchi 1998).
+
+    Args and returns are those of `median`.
+    """
+    smooth = restoration.denoise_bilateral(
+        np.clip(to_unit(image), 0, 1),
+        sigma_color=BILATERAL_COLOUR * sigma / 255,
+        sigma_spatial=BILATERAL_SPACE,
+        channel_axis=2,
+    )
+    return from_unit(smooth).astype(np.float32)
+
+
+def non_local_means(image, sigma):
+    """Average pixels whose 5×5 patches are alike (Buades et al. 2005), with the noise's σ known.
+
+    Args and returns are those of `median`.
+    """
+    return restoration.denoise_nl_means(
+        image,
+        patch_size=5,
+        patch_distance=6,
+        h=NLM_STRENGTH * sigma * GREY_LEVEL,
+        sigma=sigma * GREY_LEVEL,
+        fast_mode=True,
+        channel_axis=2,
+    ).astype(np.float32)
+
+
+BILATERAL_COLOUR, BILATERAL_SPACE = 4.0, 1.5  # σ_colour in units of the noise's σ; pixels
+NLM_STRENGTH = 0.6  # h in units of the noise's σ
+
+DENOISERS = {
+    "median 3×3": median,
+    "bilateral": bilateral,
+    "non-local means": non_local_means,
+}
