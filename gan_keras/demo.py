@@ -145,9 +145,7 @@ def _measure_photos(folder, seed):
         figure = comparison([(label, pictures[label]) for label in chosen])
         figure.savefig(folder / f"images/{name}.png")
         caption = "The whole photograph, and the marked square enlarged three times."
-        comparisons.append(
-            {"photo": name, "figure": f"images/{name}.png", "caption": caption}
-        )
+        comparisons.append({"photo": name, "figure": f"images/{name}.png", "caption": caption})
         slider = {"photo": name}
         for side, label in (("before", "do nothing"), ("after", RUNS["restorer"])):
             slider[side] = f"images/{name}_{side}.png"

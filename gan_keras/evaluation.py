@@ -195,7 +195,9 @@ def _print_tables(result, say):
                 seconds = "–" if row["seconds"] is None else f"{row['seconds']:.0f}"
                 line += f"  {row['fid']:14.1f}{''.join(cells)} {seconds:>8} {row['parameters']:11,}"
             elif kind == "photos":
-                line += f"  {row['psnr']:9.2f}  {row['ssim']:.4f} {row['seconds_per_megapixel']:6.2f}"
+                line += (
+                    f"  {row['psnr']:9.2f}  {row['ssim']:.4f} {row['seconds_per_megapixel']:6.2f}"
+                )
                 line += f" {row['parameters']:11,}"
             else:
                 line += f"  accuracy {row['accuracy']:.4f} on {row['images']:,} test images"

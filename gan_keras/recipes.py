@@ -22,7 +22,8 @@ class Recipe:
         epochs: How many.
         seed: Of weights, data order, degradations and noise.
         beta_1: Adam's first momentum.
-        cosine: Whether the learning rate falls to zero along a cosine.
+        cosine: Whether the learning rate rises over the first 2 % of the steps, and then falls to
+            zero along a cosine.
         degradation: What `data.degradations.build_degradation` takes; for restorers. Empty: the
             data is a folder with `input/` and `target/`.
         crop: Side of training crops, in pixels; for restorers.
@@ -98,7 +99,7 @@ RECIPES = {
             learning_rate=1e-3,
             batch_size=128,
             steps_per_epoch=468,
-            epochs=8,
+            epochs=4,
             cosine=True,
         ),
         Recipe(
@@ -107,12 +108,25 @@ RECIPES = {
             "restorer",
             "photos",
             network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
-            learning_rate=1e-3,
-            batch_size=16,
-            steps_per_epoch=200,
-            epochs=12,
+            learning_rate=2e-3,
+            batch_size=8,
+            steps_per_epoch=500,
+            epochs=16,
             cosine=True,
             degradation=_NOISE,
+        ),
+        Recipe(
+            "denoise",
+            "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
+            "restorer",
+            "photos",
+            network={"filters": (64, 96, 128), "blocks": (1, 2, 2)},
+            learning_rate=1e-3,
+            batch_size=8,
+            steps_per_epoch=2000,
+            epochs=25,
+            cosine=True,
+            degradation={"name": "gaussian_noise", "sigma": (0, 55)},
         ),
         Recipe(
             "pix2pix",
@@ -122,9 +136,9 @@ RECIPES = {
             network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
             learning_rate=1e-4,
             beta_1=0.5,  # pix2pix §3.3
-            batch_size=16,
-            steps_per_epoch=100,
-            epochs=6,
+            batch_size=8,
+            steps_per_epoch=200,
+            epochs=5,
             degradation=_NOISE,
             start_from="restorer",
             algorithm_settings={"l1_weight": 100.0},  # pix2pix §6.2

@@ -1,5 +1,6 @@
 """Handwritten digits: 5,000 that ship with a dependency, or full MNIST through TFDS."""
 
+import logging
 import os
 from importlib import resources
 
@@ -45,7 +46,10 @@ def load_digits(name="mnist-5k", split="train"):
 
 def _load_tfds(name, split):
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download import downloader
 
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    downloader.MAX_RETRIES = 1  # its ten retries take minutes to say that there is no network
     builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
     try:
         builder.download_and_prepare()

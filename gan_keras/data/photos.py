@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from gan_keras.data.epochs import EpochDataset
 from gan_keras.data.photo_files import fingerprint, images_in, photo_paths, relative_name
@@ -125,18 +126,25 @@ class _CropPairs(EpochDataset):
         degraded, target = zip(*pairs, strict=True)
         return np.stack(degraded), np.stack(target)
 
-    def _cut(self, generator, *photographs):
-        """Cut one window out of aligned uint8 photographs, turn it, and convert it to float32."""
+    def _cut(self, generator, *photographs, side=None):
+        """Cut a window out of aligned uint8 photographs, turn it, and convert it to float32.
+
+        A window whose side is larger than the crop is scaled down to it.
+        """
+        side = side or self.crop
         height, width = photographs[0].shape[:2]
-        top = generator.integers(max(height - self.crop, 0), endpoint=True)
-        left = generator.integers(max(width - self.crop, 0), endpoint=True)
+        top = generator.integers(max(height - side, 0), endpoint=True)
+        left = generator.integers(max(width - side, 0), endpoint=True)
         flip, turns = generator.integers([2, 4]) if self.augment else (0, 0)
         crops = []
         for photograph in photographs:
-            crop = photograph[top : top + self.crop, left : left + self.crop]
-            below, right = self.crop - crop.shape[0], self.crop - crop.shape[1]
+            crop = photograph[top : top + side, left : left + side]
+            below, right = side - crop.shape[0], side - crop.shape[1]
             if below or right:
                 crop = np.pad(crop, ((0, below), (0, right), (0, 0)), "reflect")
+            if side > self.crop:
+                size = self.crop, self.crop
+                crop = np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.LANCZOS))
             crop = np.rot90(crop[:, ::-1] if flip else crop, turns)
             crops.append(np.ascontiguousarray(from_uint8(crop)))
         return crops
@@ -157,7 +165,8 @@ class PhotoPairs(_CropPairs):
         batch_size: Crops a batch.
         steps_per_epoch: Batches an epoch.
         seed: Seed of crops, turns and degradations.
-        augment: Whether to flip, and to turn by multiples of 90 degrees.
+        augment: Whether to flip, to turn by multiples of 90 degrees, and to scale every other crop
+            down by a random factor of up to 3: few photographs then show more kinds of detail.
         **options: `workers` and others of `keras.utils.PyDataset`.
 
     Attributes:
@@ -185,7 +194,11 @@ class PhotoPairs(_CropPairs):
 
     def _pair(self, generator):
         photograph = self.photographs[int(generator.integers(len(self.photographs)))]
-        (target,) = self._cut(generator, photograph)
+        side = self.crop
+        if self.augment and generator.random() < 0.5:
+            widest = min(*photograph.shape[:2], 3 * self.crop)
+            side = int(generator.integers(self.crop, max(widest, self.crop), endpoint=True))
+        (target,) = self._cut(generator, photograph, side=side)
         return self.degradation(target, generator), target
 
 

@@ -15,7 +15,7 @@ def l1(target, restored):
 
 
 def bernoulli_log_likelihood(binary, logits):
-    r"""log p(x|z) = Σ_pixels [x·log σ(a) + (1 − x)·log(1 − σ(a))] (Kingma & Welling 2014, C.1).
+    r"""Log p(x|z) = Σ_pixels [x·log σ(a) + (1 − x)·log(1 − σ(a))] (Kingma & Welling 2014, C.1).
 
     Args:
         binary: (B, …) x, 0 or 1.
@@ -28,7 +28,7 @@ def bernoulli_log_likelihood(binary, logits):
 
 
 def gaussian_log_density(value, mean, log_variance):
-    r"""log N(value; mean, diag exp(log_variance)), summed over the last axis, in nats."""
+    r"""Log N(value; mean, diag exp(log_variance)), summed over the last axis, in nats."""
     squared = ops.square(value - mean) * ops.exp(-log_variance)
     return -0.5 * ops.sum(squared + log_variance + math.log(2 * math.pi), axis=-1)
 

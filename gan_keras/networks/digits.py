@@ -72,9 +72,9 @@ def build_discriminator(image_shape=(28, 28, 1), base_filters=64):
     images = keras.Input(image_shape, name="images")
     x = layers.Conv2D(f, 4, 2, "same", kernel_initializer=init, name="down_1")(images)
     x = layers.LeakyReLU(negative_slope=0.2)(x)  # (B, 14, 14, f)
-    x = layers.Conv2D(
-        2 * f, 4, 2, "same", use_bias=False, kernel_initializer=init, name="down_2"
-    )(x)  # (B, 7, 7, 2f)
+    x = layers.Conv2D(2 * f, 4, 2, "same", use_bias=False, kernel_initializer=init, name="down_2")(
+        x
+    )  # (B, 7, 7, 2f)
     x = layers.LeakyReLU(negative_slope=0.2)(layers.BatchNormalization()(x))
     logits = layers.Dense(1, kernel_initializer=init, dtype="float32", name="logits")(
         layers.Flatten()(x)

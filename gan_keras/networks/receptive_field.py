@@ -2,10 +2,21 @@
 
 import keras
 
-_POINTWISE = (
-    "InputLayer Activation ReLU LeakyReLU PReLU Add Subtract Multiply Concatenate Rescaling "
-    "BatchNormalization Dropout Identity"
-).split()
+_POINTWISE = [
+    "InputLayer",
+    "Activation",
+    "ReLU",
+    "LeakyReLU",
+    "PReLU",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Concatenate",
+    "Rescaling",
+    "BatchNormalization",
+    "Dropout",
+    "Identity",
+]
 
 
 def receptive_field(model):

@@ -9,8 +9,8 @@ def build_unet(image_shape=(None, None, 3), base_filters=48, depth=4):
 
     ::
 
-        y ─ Conv f ─┬─ Conv 4×4 /2, 2f ─┬─ … ─ Conv 4×4 /2, 8f ─ ConvT 4×4 ×2 ─ concat ─ … ─ Conv ─ +y
-                    └───────────────────┴──────────────── skip connections ──────┘
+        y ─ Conv f ─┬─ Conv /2, 2f ─┬─ … ─ Conv /2, 8f ─ ConvT ×2 ─ concat ─ … ─ Conv ─ +y
+                    └───────────────┴──────────── skip connections ──┘
 
     Differences from the paper: no normalisation, so that tiles equal the whole; the output is a
     change to the input; no dropout (the paper's only noise, which its own §3.1 found ignored).

@@ -33,7 +33,7 @@ def restore_tiled(network, image, tile=384, on_tile=None):
     height, width = image.shape[:2]
     bottom, right = -height % stride, -width % stride
     padded = np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="reflect")
-    restored = np.empty(image.shape[:2] + (network.output_shape[-1],), np.float32)
+    restored = np.empty((height, width, network.output_shape[-1]), np.float32)
     corners = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
     for done, (y, x) in enumerate(corners, start=1):
         y0, x0 = max(y - halo, 0), max(x - halo, 0)

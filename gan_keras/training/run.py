@@ -243,7 +243,10 @@ def compile_model(model, recipe, jit_compile):
         rate = recipe.learning_rate
         if recipe.cosine:
             steps = recipe.epochs * recipe.steps_per_epoch
-            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+            warm_up = max(steps // 50, 1)
+            rate = keras.optimizers.schedules.CosineDecay(
+                0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
+            )
         return keras.optimizers.Adam(rate, beta_1=recipe.beta_1)
 
     options = {"jit_compile": jit_compile}
@@ -298,5 +301,3 @@ def versions():
         except metadata.PackageNotFoundError:
             continue
     return found
-
-

@@ -1,0 +1,114 @@
+"""Turn a finished run into shipped weights: float16, inference only, with a card.
+
+Usage: python tools/ship.py RUN NAME "what it is bad at" ["licence note" ["photos to measure on"]]
+
+Writes gan_keras/weights/NAME.keras, which plain Keras loads, NAME.json (recipe, seed, versions,
+machine, minutes, curve, results) and NAME.md, the same for people. The results are measured on
+the shipped file, not on the run.
+"""
+
+import io
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from gan_keras.evaluation import measure
+from gan_keras.loading import WEIGHTS, load
+from gan_keras.plots import read_metrics
+from gan_keras.recipes import Recipe
+from gan_keras.training.run import build_model
+
+
+def to_float16(path):
+    """Rewrite the weights of a `.keras` file as float16; Keras casts them back when it loads."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    buffer = io.BytesIO()
+    source = h5py.File(io.BytesIO(entries["model.weights.h5"]), "r")
+    with source, h5py.File(buffer, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                values = item[()]
+                half = values.astype(np.float16) if values.dtype == np.float32 else values
+                written = target.create_dataset(name, data=half)
+            else:
+                written = target.require_group(name)
+            written.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    entries["model.weights.h5"] = buffer.getvalue()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def inference_network(run, recipe):
+    """Rebuild the run's network in float32, with the trained (averaged) weights."""
+    keras.config.set_dtype_policy("float32")
+    trained, rebuilt = load(run), build_model(recipe)
+    if hasattr(trained, "averaged_generator"):
+        trained, rebuilt = trained.averaged_generator, rebuilt.generator
+    rebuilt.set_weights(trained.get_weights())
+    return rebuilt
+
+
+def write_card(run, name, settings, results, bad_at, licence):
+    """Write NAME.json and NAME.md."""
+    recipe, curve = settings["recipe"], read_metrics(Path(run) / "metrics.csv")
+    seconds = curve["seconds"][-1]
+    card = {"name": name, **settings, "seconds": seconds, "results": results, "curve": curve}
+    card |= {"bad_at": bad_at, "licence": licence}
+    (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
+    data, versions = settings["data"], settings["versions"]
+    lines = [
+        f"# {name}: {recipe['title']}",
+        "",
+        f"- recipe: `{recipe['name']}`, seed {recipe['seed']}, {recipe['epochs']} epochs of "
+        f"{recipe['steps_per_epoch']} steps, batch {recipe['batch_size']}",
+        f"- data: {data['name'].rsplit('/', 2)[-1]}, {data['images']} images (sha256 "
+        f"{data['sha256']})",
+        f"- training: {seconds / 60:.0f} minutes on {settings['device']}; {settings['runtime']}",
+        f"- versions: {', '.join(f'{k} {v}' for k, v in versions.items())}",
+        f"- bad at: {bad_at}",
+        f"- licence: {licence}",
+        f"- settings and training curve: `{name}.json`",
+        "",
+        "Measured on this file, on images that were not trained on:",
+        "",
+        "```",
+        *results["table"],
+        "```",
+        "",
+    ]
+    (WEIGHTS / f"{name}.md").write_text("\n".join(lines))
+
+
+def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None):
+    """Ship one run."""
+    settings = json.loads((Path(run) / "settings.json").read_text())
+    settings["data"]["name"] = Path(settings["data"]["name"]).name
+    settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
+    network = inference_network(run, Recipe(**settings["recipe"]))
+    path = WEIGHTS / f"{name}.keras"
+    network.save(path)
+    to_float16(path)
+    table = []
+    rows = measure([name], evaluate_on, say=table.append)
+    results = {"table": table, **rows}
+    if "classifiers" in rows:
+        results["test_accuracy"] = rows["classifiers"][0]["accuracy"]
+    write_card(run, name, settings, results, bad_at, licence)
+    print("\n".join([f"{path}: {path.stat().st_size / 1e6:.2f} MB", *table]))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
