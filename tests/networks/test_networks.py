@@ -1,0 +1,250 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from gan_keras.networks.digits import (
+    build_classifier,
+    build_decoder,
+    build_discriminator,
+    build_encoder,
+    build_generator,
+)
+from gan_keras.networks.patchgan import build_patchgan
+from gan_keras.networks.receptive_field import receptive_field
+from gan_keras.networks.restorer import build_restorer
+from gan_keras.networks.unet import build_unet
+
+PHOTO = (2, 32, 48, 3)
+BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
+    "generator": (
+        lambda: build_generator(latent_dim=6, base_filters=4),
+        [(2, 6)],
+        [(2, 28, 28, 1)],
+    ),
+    "colour generator": (
+        lambda: build_generator((32, 24, 3), latent_dim=6, base_filters=4),
+        [(2, 6)],
+        [(2, 32, 24, 3)],
+    ),
+    "discriminator": (lambda: build_discriminator(base_filters=4), [(2, 28, 28, 1)], [(2, 1)]),
+    "colour discriminator": (
+        lambda: build_discriminator((32, 24, 3), base_filters=4),
+        [(2, 32, 24, 3)],
+        [(2, 1)],
+    ),
+    "encoder": (
+        lambda: build_encoder(latent_dim=5, base_filters=4),
+        [(2, 28, 28, 1)],
+        [(2, 5), (2, 5)],
+    ),
+    "decoder": (lambda: build_decoder(latent_dim=5, base_filters=4), [(2, 5)], [(2, 28, 28, 1)]),
+    "colour decoder": (
+        lambda: build_decoder((32, 24, 3), latent_dim=5, base_filters=4),
+        [(2, 5)],
+        [(2, 32, 24, 3)],
+    ),
+    "classifier": (
+        lambda: build_classifier(classes=7, base_filters=4, feature_dim=6),
+        [(2, 28, 28, 1)],
+        [(2, 7)],
+    ),
+    "restorer": (lambda: build_restorer(filters=(4, 5, 6), blocks=(1, 1, 2)), [PHOTO], [PHOTO]),
+    "grey restorer": (
+        lambda: build_restorer((None, None, 1), filters=(4,), blocks=(1,)),
+        [(1, 6, 10, 1)],
+        [(1, 6, 10, 1)],
+    ),
+    "unet": (lambda: build_unet(base_filters=4, depth=4), [PHOTO], [PHOTO]),
+    "patchgan": (lambda: build_patchgan(base_filters=4), [PHOTO] * 2, [(2, 4, 6, 1)]),
+    "normalised patchgan": (
+        lambda: build_patchgan(base_filters=4, downsamplings=1, normalize=True),
+        [PHOTO] * 2,
+        [(2, 16, 24, 1)],
+    ),
+}
+IDENTITIES = [
+    lambda: build_restorer(filters=(4, 5, 6), blocks=(1, 1, 2)),
+    lambda: build_unet(base_filters=4, depth=2),
+]
+
+
+@pytest.fixture(params=BUILDERS)
+def case(request):
+    return BUILDERS[request.param]
+
+
+def inputs_of(shapes, seed=0):
+    generator = np.random.default_rng(seed)
+    values = [generator.uniform(-1, 1, shape).astype(np.float32) for shape in shapes]
+    return values[0] if len(values) == 1 else values
+
+
+def outputs_of(network, shapes, **options):
+    return keras.tree.flatten(network(inputs_of(shapes), **options))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_shapes_and_float32_outputs_under_any_precision(case, policy):
+    build, inputs, outputs = case
+    keras.config.set_dtype_policy(policy)
+    network = build()
+    results = outputs_of(network, inputs, training=True)
+    assert [tuple(r.shape) for r in results] == outputs
+    assert {r.dtype for r in results} == {tf.float32}
+    inner = [layer.compute_dtype for layer in network.layers if hasattr(layer, "kernel")]
+    assert ("bfloat16" in inner) == (policy == "mixed_bfloat16")
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (16, 24, 3)])
+def test_generator_fills_its_range_and_stays_in_it(randomise, shape):
+    network = randomise(build_generator(shape, latent_dim=6, base_filters=4))
+    latents = 20 * np.random.default_rng(0).standard_normal((16, 6))
+    images = network(latents).numpy()
+    assert images.min() >= -1 and images.max() <= 1
+    assert images.min() < -0.9 and images.max() > 0.9
+
+
+@pytest.mark.parametrize("shape", [(30, 28, 1), (28, 30, 1), (7, 7, 3)])
+@pytest.mark.parametrize("build", [build_generator, build_decoder])
+def test_sides_that_cannot_be_doubled_twice_are_refused(build, shape):
+    with pytest.raises(ValueError, match="divisible by 4"):
+        build(shape, base_filters=4)
+
+
+@pytest.mark.parametrize("build", [build_restorer, build_unet])
+def test_fixed_sides_that_cannot_be_halved_are_refused(build):
+    with pytest.raises(ValueError):
+        build((30, 32, 3))
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("build", IDENTITIES, ids=["restorer", "unet"])
+def test_an_untrained_enhancer_does_nothing(build, policy):
+    keras.config.set_dtype_policy(policy)
+    images = inputs_of([PHOTO])
+    np.testing.assert_array_equal(build()(images), images)
+
+
+def test_encoder_returns_mean_and_log_variance_in_that_order():
+    network = build_encoder(latent_dim=3, base_filters=4)
+    network.get_layer("mean").bias.assign([1, 2, 3])
+    network.get_layer("log_variance").bias.assign([-1, -2, -3])
+    mean, log_variance = network(-np.zeros((1, 28, 28, 1)))
+    np.testing.assert_allclose(mean, [[1, 2, 3]])
+    np.testing.assert_allclose(log_variance, [[-1, -2, -3]])
+
+
+def test_every_stride_divides_its_kernel():
+    """Transposed convolutions everywhere; plain ones in what makes or judges images.
+
+    The VAE's encoder is exempt: its 3×3 convolutions with stride 2 are read by dense layers alone.
+    """
+    strided = 0
+    for name, (build, _, _) in BUILDERS.items():
+        for layer in build().layers:
+            if isinstance(layer, layers.Conv2DTranspose) or (
+                isinstance(layer, layers.Conv2D) and name != "encoder"
+            ):
+                for kernel, stride in zip(layer.kernel_size, layer.strides, strict=True):
+                    assert kernel % stride == 0, (name, layer.name)
+                    strided += stride > 1
+    assert strided > 40
+
+
+def test_plain_keras_loads_every_network(case, tmp_path):
+    build, inputs, _ = case
+    network = build()
+    for layer in network.layers:
+        assert type(layer).__module__.startswith("keras."), layer
+        assert type(layer).__name__ != "Lambda"
+    network.save(tmp_path / "network.keras")
+    again = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    for a, b in zip(outputs_of(network, inputs), outputs_of(again, inputs), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def support(network, size, row, column):
+    """Return the (top, bottom, left, right), inclusive, of the inputs that move one output.
+
+    All weights are positive, and so are the inputs: no rectifier closes, nothing cancels.
+    """
+    images = [
+        tf.constant(np.ones((1, size, size, shape[-1]), np.float32)) for shape in _shapes(network)
+    ]
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        output = network(images if len(images) > 1 else images[0], training=False)
+        value = tf.reduce_sum(output[0, row, column])
+    total = sum(np.abs(gradient.numpy()).sum((0, 3)) for gradient in tape.gradient(value, images))
+    rows, columns = (np.flatnonzero(total.sum(axis)) for axis in (1, 0))
+    assert len(rows) == rows[-1] - rows[0] + 1 and len(columns) == columns[-1] - columns[0] + 1
+    return rows[0], rows[-1], columns[0], columns[-1]
+
+
+def _shapes(network):
+    return [tuple(tensor.shape) for tensor in network.inputs]
+
+
+@pytest.mark.parametrize(("downsamplings", "field"), [(3, 70), (2, 34), (1, 16)])
+def test_a_patchgan_logit_sees_its_patch_and_nothing_else(randomise, downsamplings, field):
+    network = randomise(build_patchgan(base_filters=2, downsamplings=downsamplings), positive=True)
+    stride = 2**downsamplings
+    assert receptive_field(network) == (field, stride)
+    size = 4 * field // stride * stride
+    middle = size // stride // 2
+    first = support(network, size, middle, middle + 1)
+    top, bottom, left, right = first
+    assert (bottom - top + 1, right - left + 1) == (field, field)
+    second = support(network, size, middle + 1, middle + 1)  # the next patch is one stride below
+    assert np.subtract(second, first).tolist() == [stride, stride, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: build_restorer(filters=(2, 3), blocks=(1, 1)),
+        lambda: build_restorer(filters=(2, 2, 2), blocks=(1, 1, 1)),
+        lambda: build_unet(base_filters=2, depth=2),
+        lambda: build_unet(base_filters=2, depth=3),
+    ],
+    ids=["restorer 2", "restorer 3", "unet 2", "unet 3"],
+)
+def test_receptive_field_bounds_what_an_output_pixel_sees(randomise, build):
+    network = randomise(build(), positive=True)
+    field, stride = receptive_field(network)
+    size = (3 * field) // stride * stride
+    widest = 0
+    for phase in range(stride):  # each place within the grid of strides sees another window
+        pixel = size // 2 // stride * stride + phase
+        top, bottom, left, right = support(network, size, pixel, pixel)
+        assert top <= pixel <= bottom and (top, bottom) == (left, right)
+        assert bottom - top + 1 <= field
+        assert max(pixel - top, bottom - pixel) <= field // 2 + stride
+        widest = max(widest, bottom - top + 1)
+    assert widest > 0.7 * field  # a bound that is of use
+
+
+def test_receptive_field_by_hand():
+    images = keras.Input((None, None, 1))
+    x = layers.Conv2D(2, 3, padding="same")(images)  # 3, jump 1
+    x = layers.AveragePooling2D(2)(x)  # 3 + 1 = 4, jump 2
+    x = layers.Conv2D(2, 3, dilation_rate=2, padding="same")(x)  # 4 + 4·2 = 12
+    x = layers.Conv2D(1, 5, 2, padding="same")(x)  # 12 + 4·2 = 20, jump 4
+    assert receptive_field(keras.Model(images, layers.ReLU()(x))) == (20, 4)
+    skip = layers.Conv2D(1, 4, 4)(images)  # a path that sees less changes nothing
+    assert receptive_field(keras.Model(images, layers.Add()([x, skip]))) == (20, 4)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: build_patchgan(base_filters=4, normalize=True),
+        lambda: build_classifier(base_filters=4),
+    ],
+    ids=["instance norm", "flatten"],
+)
+def test_what_reads_the_whole_image_has_no_local_field(make):
+    with pytest.raises(ValueError, match="no local receptive field"):
+        receptive_field(make())

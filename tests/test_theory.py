@@ -1,0 +1,247 @@
+"""The theorems of the course that concern what the package holds, each as a test."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from gan_keras.data.degradations import gaussian_noise
+from gan_keras.data.ranges import DATA_RANGE
+from gan_keras.losses.adversarial import discriminator_cross_entropy, generator_non_saturating
+from gan_keras.losses.reconstruction import gaussian_kl, gaussian_log_density, l1
+from gan_keras.metrics.image_quality import psnr
+from gan_keras.networks.patchgan import build_patchgan
+
+P = np.array([0.5, 0.3, 0.15, 0.05])  # data, on four symbols
+Q = np.array([0.1, 0.2, 0.3, 0.4])  # generator
+COUNT = 100
+
+
+def kl(p, q):
+    return float(np.sum(p * np.log(p / q)))
+
+
+def jensen_shannon(p, q):
+    return 0.5 * kl(p, (p + q) / 2) + 0.5 * kl(q, (p + q) / 2)
+
+
+def population(distribution):
+    """Return symbols in the exact proportions of a distribution."""
+    return np.repeat(np.arange(len(distribution)), np.round(distribution * COUNT).astype(int))
+
+
+def discriminator_loss(logits):
+    """The discriminator's expected loss where it has one logit a symbol."""
+    real, fake = (tf.gather(logits, population(d))[:, None] for d in (P, Q))
+    return discriminator_cross_entropy(real, fake)
+
+
+# 01: what a measure rewards
+
+
+@pytest.mark.parametrize("sigma", [5, 25, 50])
+def test_unclipped_noise_has_a_psnr_that_needs_no_image(sigma):
+    image = np.random.default_rng(0).uniform(-1, 1, (300, 300, 3)).astype(np.float32)
+    noisy = gaussian_noise(image, np.random.default_rng(1), sigma=sigma)
+    value = float(psnr(image[None], noisy[None], DATA_RANGE)[0])
+    assert value == pytest.approx(20 * math.log10(255 / sigma), abs=0.05)
+
+
+def test_the_mean_minimises_l2_and_the_median_l1():
+    samples = np.random.default_rng(0).exponential(size=1001).astype(np.float32)
+    grid = np.linspace(0, 3, 3001, dtype=np.float32)
+    squared = [np.mean((samples - c) ** 2) for c in grid]
+    assert grid[np.argmin(squared)] == pytest.approx(samples.mean(), abs=1e-3)
+    column = samples.reshape(-1, 1)
+    absolute = [float(l1(column, np.full_like(column, c))) for c in grid]
+    assert grid[np.argmin(absolute)] == pytest.approx(np.median(samples), abs=2e-3)
+    assert samples.mean() - np.median(samples) > 0.2  # they disagree: L1 is not L2
+
+
+# 02: the game
+
+
+def test_the_best_discriminator_is_p_over_p_plus_q():
+    logits = tf.Variable(np.log(P / Q), dtype=tf.float32)  # σ(log p/q) = p/(p + q)
+    with tf.GradientTape() as tape:
+        best = discriminator_loss(logits)
+    gradient = tf.convert_to_tensor(tape.gradient(best, logits))
+    np.testing.assert_allclose(gradient, np.zeros(4), atol=1e-6)
+    np.testing.assert_allclose(tf.sigmoid(logits), P / (P + Q), rtol=1e-6)
+    generator = np.random.default_rng(0)
+    for _ in range(20):  # and elsewhere the loss, which is convex in the logits, is larger
+        other = discriminator_loss(logits + generator.normal(0, 0.5, 4).astype(np.float32))
+        assert float(other) > float(best)
+
+
+def test_the_value_of_the_game_is_a_jensen_shannon_divergence():
+    value = -float(discriminator_loss(tf.constant(np.log(P / Q), tf.float32)))  # V(D*)
+    assert value == pytest.approx(2 * jensen_shannon(P, Q) - math.log(4), abs=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-6.0, -1.0, 0.0, 2.0])
+def test_logit_gradients_of_the_two_generator_losses(logit):
+    """The saturating loss starves G where D is sure of a fake; the other does not."""
+    a = tf.Variable([[logit]])
+    with tf.GradientTape(persistent=True) as tape:
+        saturating = -discriminator_cross_entropy(tf.constant([[100.0]]), a)  # log(1 − σ(a))
+        non_saturating = generator_non_saturating(a)
+    sigma = 1 / (1 + math.exp(-logit))
+    assert tape.gradient(saturating, a).numpy().item() == pytest.approx(-sigma, rel=1e-4)
+    assert tape.gradient(non_saturating, a).numpy().item() == pytest.approx(-(1 - sigma), rel=1e-4)
+
+
+def test_the_non_saturating_gradient_is_that_of_kl_minus_two_js():
+    """At D* (Arjovsky & Bottou 2017, Theorem 2.5)."""
+    scores = tf.Variable(np.log(Q), dtype=tf.float64)
+    data = tf.constant(P, tf.float64)
+    best = tf.constant(np.log(P / Q), tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        q = tf.nn.softmax(scores)
+        losses = tf.stack([generator_non_saturating(best[i : i + 1, None]) for i in range(4)])
+        loss = tf.reduce_sum(q * losses)
+        middle = (data + q) / 2
+        reverse = tf.reduce_sum(q * tf.math.log(q / data))
+        two_js = tf.reduce_sum(data * tf.math.log(data / middle))
+        two_js += tf.reduce_sum(q * tf.math.log(q / middle))
+        divergence = reverse - two_js
+    expected = tape.gradient(divergence, scores).numpy()
+    np.testing.assert_allclose(tape.gradient(loss, scores), expected, rtol=1e-6)
+    assert np.abs(expected).max() > 0.01
+
+
+def test_the_dirac_gan_spirals_out_or_stays_on_its_orbit():
+    """Linearised at the equilibrium: |λ|² = 1 + h²/4 simultaneously, |λ| = 1 in alternation."""
+    h = 0.4
+
+    def field(point):
+        theta, psi = point[0], point[1]
+        with tf.GradientTape() as tape:
+            tape.watch(psi)
+            value = discriminator_cross_entropy(tf.zeros((1, 1)), psi * theta * tf.ones((1, 1)))
+        d_step = -tape.gradient(value, psi)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            value = generator_non_saturating(psi * theta * tf.ones((1, 1)))
+        return -tape.gradient(value, theta), d_step
+
+    def simultaneous(point):
+        generator, discriminator = field(point)
+        return tf.stack([point[0] + h * generator, point[1] + h * discriminator])
+
+    def alternating(point):
+        psi = point[1] + h * field(point)[1]
+        theta = point[0] + h * field(tf.stack([point[0], psi]))[0]
+        return tf.stack([theta, psi])
+
+    def radii(step):
+        origin = tf.zeros(2)
+        with tf.GradientTape() as tape:
+            tape.watch(origin)
+            after = step(origin)
+        return np.abs(np.linalg.eigvals(tape.jacobian(after, origin)))
+
+    np.testing.assert_allclose(radii(simultaneous) ** 2, 1 + h**2 / 4, rtol=1e-5)
+    np.testing.assert_allclose(radii(alternating), 1, rtol=1e-5)
+
+
+# 03: convolutions and Adam
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (3, 2), (2, 2), (3, 1), (6, 3)])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_transposed_convolution_is_the_adjoint(kernel, stride, padding):
+    """⟨Cx, y⟩ = ⟨x, Cᵀy⟩ with one array of weights for both."""
+    generator = np.random.default_rng(0)
+    size = 12 if padding == "same" else kernel + 3 * stride
+    x = generator.normal(size=(2, size, size, 3)).astype(np.float32)
+    forward = layers.Conv2D(5, kernel, stride, padding, use_bias=False)
+    y = generator.normal(size=forward(x).shape).astype(np.float32)
+    backward = layers.Conv2DTranspose(3, kernel, stride, padding, use_bias=False)
+    assert backward(y).shape == x.shape
+    backward.kernel.assign(forward.kernel)
+    np.testing.assert_allclose(np.sum(forward(x) * y), np.sum(x * backward(y)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 6, 8])
+def test_overlap_is_constant_exactly_where_the_stride_divides_the_kernel(kernel, stride):
+    layer = layers.Conv2DTranspose(
+        1, kernel, stride, "valid", use_bias=False, kernel_initializer="ones"
+    )
+    overlap = np.asarray(layer(np.ones((1, 24, 24, 1), np.float32)))[0, :, :, 0]
+    inside = overlap[8:-8, 8:-8]
+    assert (np.ptp(inside) == 0) == (kernel % stride == 0)
+
+
+def test_adams_first_step_is_the_sign_of_the_gradient():
+    gradient = tf.constant([3.0, -0.02, 500.0, -1e-3])
+    variable = keras.Variable(np.zeros(4, np.float32))
+    keras.optimizers.Adam(0.01, beta_1=0.5, epsilon=1e-12).apply([gradient], [variable])
+    np.testing.assert_allclose(variable.value, -0.01 * np.sign(gradient), rtol=1e-4)
+
+
+# 05: the bound
+
+
+def test_log_evidence_minus_elbo_is_the_divergence_from_the_posterior():
+    """z ~ N(0, 1), x|z ~ N(wz, s²): all in closed form, for any q."""
+    w, s, x = 1.7, 0.6, 0.9
+
+    def log_normal(value, mean, variance):
+        terms = (np.array([[float(t)]], np.float32) for t in (value, mean, math.log(variance)))
+        return float(gaussian_log_density(*terms)[0])
+
+    log_evidence = log_normal(x, 0, w**2 + s**2)
+    variance = 1 / (1 + w**2 / s**2)  # of the posterior
+    mean = variance * w * x / s**2
+    for m, v in ((0.0, 1.0), (0.8, 0.3), (-0.5, 0.05), (mean, variance)):
+        prior = np.array([[m]], np.float32), np.array([[math.log(v)]], np.float32)
+        expected_likelihood = log_normal(x, w * m, s**2) - 0.5 * w**2 * v / s**2
+        elbo = expected_likelihood - float(gaussian_kl(*prior)[0])
+        # N(m, v) against N(mean, variance), shifted and scaled to N(0, 1)
+        shifted = np.array([[(m - mean) / math.sqrt(variance)]], np.float32)
+        divergence = float(gaussian_kl(shifted, np.log(np.array([[v / variance]], np.float32)))[0])
+        assert log_evidence - elbo == pytest.approx(divergence, abs=1e-5)
+    assert divergence == pytest.approx(0, abs=1e-6)  # q is the posterior: the bound is tight
+
+
+def test_gaussian_kl_is_an_expectation():
+    generator = np.random.default_rng(0)
+    mean, log_variance = (generator.normal(size=(1, 4)).astype(np.float32) for _ in range(2))
+    draws = generator.normal(size=(100_000, 4)).astype(np.float32)
+    latents = mean + np.exp(0.5 * log_variance) * draws
+    ratios = gaussian_log_density(latents, mean, log_variance)
+    ratios -= gaussian_log_density(latents, 0 * mean, 0 * log_variance)
+    error = 4 * np.std(ratios) / math.sqrt(len(ratios))
+    assert abs(float(gaussian_kl(mean, log_variance)[0]) - np.mean(ratios)) < error < 0.1
+
+
+# 06: what a patch discriminator sees
+
+
+def reached(network, size):
+    images = [tf.random.stateless_normal((1, size, size, 3), [1, i]) for i in range(2)]
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = network(images)
+        value = logits[0, logits.shape[1] // 2, logits.shape[2] // 2, 0]
+    return sum(np.abs(g.numpy()).sum((0, 3)) for g in tape.gradient(value, images)) > 0
+
+
+def test_instance_normalisation_lets_a_patch_see_everything(randomise):
+    for normalize in (False, True):
+        network = randomise(build_patchgan(base_filters=2, normalize=normalize))
+        seen = reached(network, 160)
+        rows = np.flatnonzero(seen.any(1))
+        assert len(rows) == (160 if normalize else 70)
+
+
+def test_instance_normalisation_ignores_brightness_and_contrast():
+    image = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype(np.float32)
+    norm = layers.GroupNormalization(groups=-1, epsilon=1e-9)
+    scale, shift = np.array([2.0, 0.5, 7.0], np.float32), np.array([1.0, -3.0, 0.2], np.float32)
+    np.testing.assert_allclose(norm(image), norm(scale * image + shift), atol=1e-4)
