@@ -10,6 +10,13 @@ from pathlib import Path
 from gan_keras.errors import UserError
 
 
+def _seed(text):
+    seed = int(text)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"seed {seed} is not in 0 to 2**32 - 1")
+    return seed
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         """Say what is wrong in one line, and exit with 2."""
@@ -27,7 +34,7 @@ def _parser():
 
     c = add("demo", _demo, "Train, measure, export and report on data that ships with the package.")
     c.add_argument("--out", default="runs/demo", help="folder for the runs and report.html")
-    c.add_argument("--seed", type=int, default=42)
+    c.add_argument("--seed", type=_seed, default=42)
     c.add_argument("--retrain", action="store_true", help="train again what is already there")
 
     c = add("train", _train, "Train a recipe (see `list`) into a run folder.")
@@ -35,7 +42,7 @@ def _parser():
     c.add_argument("--data", help="mnist-5k, mnist, fashion_mnist, photos, or a folder of photos")
     c.add_argument("--pairs", help="a folder with input/ and target/, in place of a degradation")
     c.add_argument("--epochs", type=int)
-    c.add_argument("--seed", type=int)
+    c.add_argument("--seed", type=_seed)
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
     existing = c.add_mutually_exclusive_group()
@@ -45,7 +52,7 @@ def _parser():
     c = add("generate", _generate, "Draw digits from a trained generator.")
     c.add_argument("model", help="a run, a .keras file or a shipped name")
     c.add_argument("--count", type=int, default=100)
-    c.add_argument("--seed", type=int, default=42)
+    c.add_argument("--seed", type=_seed, default=42)
     c.add_argument("--out", default="digits.png", help="one picture with a grid of them")
 
     c = add("enhance", _enhance, "Restore photographs: files, or folders with all they hold.")
@@ -62,7 +69,7 @@ def _parser():
         c = add(name, _measure, help)
         c.add_argument("models", nargs=1 if name == "evaluate" else "+", metavar="MODEL")
         c.add_argument("--data", help="another digit set, or a folder of photographs")
-        c.add_argument("--seed", type=int, default=42)
+        c.add_argument("--seed", type=_seed, default=42)
 
     c = add("export", _export, "Write an enhancer as a SavedModel: OUT/NAME/VERSION.")
     c.add_argument("model", help="a run, a .keras file or a shipped name")
@@ -131,7 +138,7 @@ def _enhance(args):
             jobs[target] = source
     enhancer = Enhancer.load(args.model or args.task)
     failed = []
-    with tqdm(total=len(jobs), unit="photo", desc="enhance") as bar:
+    with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
         for target, source in jobs.items():
             done = bar.n
 

@@ -120,7 +120,7 @@ RECIPES = {
             "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
             "restorer",
             "photos",
-            network={"filters": (64, 96, 128), "blocks": (1, 2, 2)},
+            network={"filters": (64, 96, 112), "blocks": (1, 2, 2)},
             learning_rate=1e-3,
             batch_size=8,
             steps_per_epoch=1000,

@@ -1,5 +1,7 @@
 """Random numbers for a `train_step`: the same in eager, graph and XLA, other on each replica."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -11,7 +13,8 @@ class SeededRandomness:
 
     `keras.random` gives other numbers under XLA than in graph mode, and the same ones on every
     replica of a `MirroredStrategy`. Here each draw is a pure function of (seed, step, stream,
-    replica), and the step is model state: saved, restored, resumed.
+    replica), and the step is model state: saved, restored, resumed. TensorFlow and XLA make the
+    same philox integers, but other floats of them: the conversion is done here.
     """
 
     def _init_randomness(self, seed):
@@ -28,11 +31,18 @@ class SeededRandomness:
 
     def random_normal(self, shape, stream, counter=None):
         """Draw N(0, 1) float32 of `shape`, for this step or, in an evaluation, this `counter`."""
-        return tf.random.stateless_normal(shape, self._key(stream, counter), alg="philox")
+        first, second = tf.unstack(self._uniform(tf.concat([[2], shape], 0), stream, counter))
+        return tf.sqrt(-2 * tf.math.log(1 - first)) * tf.cos(2 * math.pi * second)  # Box–Muller
 
     def random_uniform(self, shape, stream, counter=None):
         """Draw from [0, 1) float32 of `shape`; independent of `random_normal`'s draws."""
-        return tf.random.stateless_uniform(shape, self._key(stream + 4, counter), alg="philox")
+        return self._uniform(shape, stream + 4, counter)
+
+    def _uniform(self, shape, stream, counter):
+        key = self._key(stream, counter)
+        bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
+        top_24 = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))  # float32 holds 24 exactly
+        return tf.cast(top_24, tf.float32) * 2.0**-24
 
 
 def wrap_for_precision(optimizer, model):

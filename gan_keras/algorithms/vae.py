@@ -10,6 +10,8 @@ L          `elbo`                          nats: a sum over pixels, a mean over 
 =========  ==============================  =======================================
 """
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -145,7 +147,7 @@ class VAE(SeededRandomness, keras.Model):
                 - gaussian_log_density(latents, mean, log_variance)  # log q(z|x)
             )
             log_weights = ops.reshape(log_weights, (len(batch), samples))
-            bounds.append(np.asarray(ops.logsumexp(log_weights, axis=1)) - np.log(samples))
+            bounds.append(np.asarray(ops.logsumexp(log_weights, axis=1)) - math.log(samples))
         return np.concatenate(bounds)
 
     def get_config(self):

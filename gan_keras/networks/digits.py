@@ -126,6 +126,8 @@ def build_decoder(image_shape=(28, 28, 1), latent_dim=20, base_filters=32):
         A functional model: latents (B, latent_dim) → Bernoulli logits (B, *image_shape) float32.
     """
     height, width, channels = image_shape
+    if height % 4 or width % 4:
+        raise ValueError(f"image_shape {image_shape}: height and width must be divisible by 4")
     f = base_filters
     latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(16 * f, activation="relu")(latents)

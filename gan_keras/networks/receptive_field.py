@@ -52,8 +52,8 @@ def receptive_field(model):
                 field += max((k - 1) * d for k, d in zip(kernel, dilation, strict=True)) * jump
                 jump *= max(layer.strides)
             elif kind == "Conv2DTranspose":
-                field += (-(-max(layer.kernel_size) // max(layer.strides)) - 1) * jump
                 jump //= max(layer.strides)
+                field += (max(layer.kernel_size) - 1) * jump
             elif kind not in _POINTWISE:
                 raise ValueError(
                     f"layer {layer.name!r} ({kind}) has no local receptive field that is known here"

@@ -1,6 +1,7 @@
 """The enhancer: a trained network that restores arrays and files."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
@@ -24,12 +25,16 @@ class Enhancer:
     """
 
     def __init__(self, network):
-        if len(network.inputs) != 1 or network.output_shape != network.input_shape:
+        any_size = (None, None, None, 3)
+        if network.input_shape != any_size or network.output_shape != any_size:
             raise UserError(
-                f"model {network.name!r} does not turn a photograph into one of its size: name a "
-                "restorer or a pix2pix model"
+                f"model {network.name!r} does not turn a photograph of any size into another: "
+                "name a restorer or a pix2pix model"
             )
-        receptive_field(network)  # raises where tiles could not equal the whole
+        try:
+            receptive_field(network)
+        except ValueError as error:
+            raise UserError(f"its tiles would not equal the whole: {error}") from error
         self.network = network
 
     @classmethod
@@ -82,4 +87,8 @@ class Enhancer:
         """
         picture = read_image(source)
         restored = self(picture.pixels, on_tile)
+        try:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make {Path(target).parent} ({error.strerror})") from error
         write_image(target, dataclasses.replace(picture, pixels=restored))

@@ -91,7 +91,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._folder, self._draw, self._seconds = Path(folder), draw, seconds
         path = self._folder / "metrics.csv"
         self._rows = []
-        if first_epoch:
+        if first_epoch and path.exists():
             with path.open(newline="") as file:
                 self._rows = list(csv.DictReader(file))[:first_epoch]
 

@@ -44,6 +44,8 @@ def atomic_path(path):
 def _variables(model):
     names = ("optimizer", "generator_optimizer", "discriminator_optimizer")
     optimizers = [getattr(model, name, None) for name in names]
+    if optimizers[0] is not None and not optimizers[0].built:  # a plain model's, before its fit
+        optimizers[0].build(model.trainable_variables)
     return [*model.variables, *(v for o in optimizers if o is not None for v in o.variables)]
 
 
@@ -80,6 +82,8 @@ def restore_checkpoint(path, model):
             arrays = {key: file[key] for key in file.files}
     except Exception as error:  # zipfile, zlib and numpy each have their own
         raise UserError(f"{path} is damaged ({error}): train again with --overwrite") from error
+    if not {"epoch", "seconds"} <= arrays.keys():
+        raise UserError(f"{path} is no checkpoint: train again with --overwrite")
     epoch, seconds = int(arrays.pop("epoch")), float(arrays.pop("seconds"))
     shapes = [tuple(v.shape) for v in variables]
     if [arrays[key].shape for key in sorted(arrays)] != shapes:

@@ -60,8 +60,12 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
     folder = Path(out)
     if recipe.epochs < 1:
         raise UserError(f"epochs {recipe.epochs}: at least 1 is needed")
+    if not 0 <= recipe.seed < 2**32:
+        raise UserError(f"seed {recipe.seed} is not in 0 to 2**32 - 1")
     saved = _existing_run(folder, recipe, resume, overwrite)
     runtime = choose_runtime(precision or (saved or {}).get("precision"))
+    if saved and runtime.precision != saved["precision"]:
+        raise UserError(f"{folder} was started in {saved['precision']}: resume in that")
     say(f"{recipe.name}: {recipe.title}\n  {runtime.reason}")
     start = _start_network(recipe, folder, precision, say)  # may train another recipe first
     keras.config.set_dtype_policy(runtime.precision)
@@ -116,6 +120,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
 
 def _existing_run(folder, recipe, resume, overwrite):
     """Return the settings of the run to go on with, or None; refuse to lose anything."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: choose another --out")
     if not folder.exists() or not any(folder.iterdir()):
         return None
     settings = folder / "settings.json"
@@ -131,7 +137,10 @@ def _existing_run(folder, recipe, resume, overwrite):
             f"{folder} already holds a run: --resume goes on with it, --overwrite replaces it, "
             "--out names another folder"
         )
-    saved = json.loads(settings.read_text())
+    try:
+        saved = json.loads(settings.read_text())
+    except ValueError as error:
+        raise UserError(f"{settings} is damaged ({error}): --overwrite starts again") from error
     asked = json.loads(json.dumps(recipe.to_dict()))
     differing = [k for k in asked if k != "epochs" and asked[k] != saved["recipe"].get(k)]
     if differing:
