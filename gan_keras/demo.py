@@ -12,9 +12,10 @@ import numpy as np
 
 from gan_keras.algorithms.adversarial import draw_latents
 from gan_keras.data.digits import load_digits
-from gan_keras.data.ranges import from_uint8, to_uint8
+from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8
 from gan_keras.evaluation import digit_floor, digit_row, photo_rows, test_pictures
 from gan_keras.loading import load
+from gan_keras.metrics.image_quality import psnr
 from gan_keras.plots import comparison, sample_grid
 from gan_keras.recipes import get_recipe
 from gan_keras.report import write_report
@@ -141,8 +142,9 @@ def _measure_photos(folder, seed):
     )
     comparisons, sliders = [], []
     for name, pictures in shown.items():
-        chosen = ["do nothing", "non-local means", RUNS["restorer"], RUNS["pix2pix"], "target"]
-        figure = comparison([(label, pictures[label]) for label in chosen])
+        chosen = ["do nothing", "non-local means, tuned", RUNS["restorer"], RUNS["pix2pix"]]
+        labelled = [(_label(label, pictures), pictures[label]) for label in chosen]
+        figure = comparison([*labelled, ("truth", pictures["target"])])
         figure.savefig(folder / f"images/{name}.png")
         caption = "The whole photograph, and the marked square enlarged three times."
         comparisons.append({"photo": name, "figure": f"images/{name}.png", "caption": caption})
@@ -160,6 +162,11 @@ def _measure_photos(folder, seed):
         "command": f"python -m gan_keras compare {folder / 'restorer'} {folder / 'pix2pix'} "
         f"--seed {seed}",
     }
+
+
+def _label(method, pictures):
+    value = float(psnr(pictures["target"][None], pictures[method][None], DATA_RANGE)[0])
+    return f"{method}\n{value:.2f} dB"
 
 
 def _run_record(folder, name, title, seed):

@@ -4,6 +4,8 @@ Each is told the noise's true σ, which a trained model is not, and has the sett
 on the training photographs at σ = 25 (`python benchmarks/classical_settings.py`).
 """
 
+from functools import partial
+
 import numpy as np
 from scipy import ndimage
 from skimage import restoration
@@ -24,41 +26,52 @@ def median(image, sigma):
     return ndimage.median_filter(image, size=(3, 3, 1))
 
 
-def bilateral(image, sigma):
+def bilateral(image, sigma, colour=1.0, space=1.0):
     """Average pixels that are near in place and in colour (Tomasi & Manduchi 1998).
 
-    Args and returns are those of `median`.
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        sigma: Standard deviation of the noise in grey levels.
+        colour: σ of the weights' Gaussian in colour, in units of `sigma`.
+        space: σ of the weights' Gaussian in place, in pixels.
+
+    Returns:
+        float32 (H, W, C).
     """
     smooth = restoration.denoise_bilateral(
         np.clip(to_unit(image), 0, 1),
-        sigma_color=BILATERAL_COLOUR * sigma / 255,
-        sigma_spatial=BILATERAL_SPACE,
+        sigma_color=colour * sigma / 255,
+        sigma_spatial=space,
         channel_axis=2,
     )
     return from_unit(smooth).astype(np.float32)
 
 
-def non_local_means(image, sigma):
+def non_local_means(image, sigma, strength=0.6):
     """Average pixels whose 5×5 patches are alike (Buades et al. 2005), with the noise's σ known.
 
-    Args and returns are those of `median`.
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        sigma: Standard deviation of the noise in grey levels.
+        strength: The filter's h, in units of `sigma`; scikit-image's documentation suggests 0.8.
+
+    Returns:
+        float32 (H, W, C).
     """
     return restoration.denoise_nl_means(
         image,
         patch_size=5,
         patch_distance=6,
-        h=NLM_STRENGTH * sigma * GREY_LEVEL,
+        h=strength * sigma * GREY_LEVEL,
         sigma=sigma * GREY_LEVEL,
         fast_mode=True,
         channel_axis=2,
     ).astype(np.float32)
 
 
-BILATERAL_COLOUR, BILATERAL_SPACE = 4.0, 1.5  # σ_colour in units of the noise's σ; pixels
-NLM_STRENGTH = 0.6  # h in units of the noise's σ
-
 DENOISERS = {
     "median 3×3": median,
     "bilateral": bilateral,
-    "non-local means": non_local_means,
+    "non-local means, h = 0.8 σ": partial(non_local_means, strength=0.8),
+    "non-local means, tuned": non_local_means,
 }
