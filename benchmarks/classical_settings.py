@@ -17,7 +17,7 @@ from gan_keras.restoration import classical
 
 SIGMA = 25
 GRIDS = {
-    "bilateral": itertools.product((0.5, 0.75, 1.0, 1.5, 2.0, 3.0), (0.75, 1.0, 1.5)),
+    "bilateral": itertools.product((0.2, 0.35, 0.5, 0.75, 1.0), (1.0, 1.5, 2.0, 3.0)),
     "non_local_means": itertools.product((0.4, 0.5, 0.6, 0.7, 0.8)),
 }
 

@@ -26,7 +26,7 @@ def median(image, sigma):
     return ndimage.median_filter(image, size=(3, 3, 1))
 
 
-def bilateral(image, sigma, colour=1.0, space=1.0):
+def bilateral(image, sigma, colour=0.5, space=2.0):
     """Average pixels that are near in place and in colour (Tomasi & Manduchi 1998).
 
     Args:
@@ -47,7 +47,7 @@ def bilateral(image, sigma, colour=1.0, space=1.0):
     return from_unit(smooth).astype(np.float32)
 
 
-def non_local_means(image, sigma, strength=0.6):
+def non_local_means(image, sigma, strength=0.5):
     """Average pixels whose 5×5 patches are alike (Buades et al. 2005), with the noise's σ known.
 
     Args:
