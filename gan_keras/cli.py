@@ -175,11 +175,15 @@ def _export(args):
 
 
 def _list(args):
+    from gan_keras.data.degradations import DEGRADATIONS
     from gan_keras.recipes import RECIPES
 
     print("recipes (gan-keras train RECIPE)")
     for recipe in RECIPES.values():
         print(f"  {recipe.name:14} {recipe.title}; {recipe.data}")
+    print("data sets (--data)\n  mnist-5k, photos: ship inside dependencies")
+    print("  mnist, fashion_mnist: through tensorflow_datasets; or a folder of photographs")
+    print(f"degradations\n  {', '.join(DEGRADATIONS)}")
     weights = Path(__file__).parent / "weights"
     print("shipped models")
     for path in sorted(weights.glob("*.keras")):

@@ -158,6 +158,7 @@ def measure(paths, data=None, seed=42, say=print):
             digits = data or recipe.get("data", "mnist-5k")
             if "digits" not in result:
                 floor = {"method": f"real {digits} (the floor)", "fid": digit_floor(digits, seed)}
+                floor["samples"] = len(load_digits(digits, "test")[0])
                 result["digits"] = [{**floor, "seconds": None, "parameters": 0, "nats": None}]
             result["digits"].append(common | digit_row(model, digits, seed))
         elif "features" in [layer.name for layer in model.layers]:
@@ -183,6 +184,9 @@ def _print_tables(result, say):
     for kind, rows in result.items():
         width = max(len(row["method"]) for row in rows)
         if kind == "digits":
+            say(
+                f"classifier-FID of {rows[0]['samples']:,} samples; bounds in nats, L_50 of 50 draws"
+            )
             say(f"{'':{width}}  classifier-FID    ELBO    L_50  seconds  parameters")
         elif kind == "photos":
             say(f"{'':{width}}  PSNR (dB)    SSIM   s/MP  parameters")

@@ -55,7 +55,7 @@ def load(name_or_path):
     path = model_path(name_or_path)
     if keras.backend.backend() == "tensorflow":
         from gan_keras.algorithms import dcgan, pix2pix, vae  # noqa: F401 (registers the classes)
-    from gan_keras.training import run  # noqa: F401 (registers the metric)
+    from gan_keras.training import assembly  # noqa: F401 (registers the metric)
 
     try:
         return keras.saving.load_model(path)

@@ -21,7 +21,7 @@ from gan_keras.evaluation import measure
 from gan_keras.loading import WEIGHTS, load
 from gan_keras.plots import read_metrics
 from gan_keras.recipes import Recipe
-from gan_keras.training.run import build_model
+from gan_keras.training.assembly import build_model
 
 
 def to_float16(path):
