@@ -1,7 +1,8 @@
 """Which settings of the classical denoisers do best at σ = 25, on the training photographs.
 
-`restoration/classical.py` holds the winners, so that the rows of every table are the strongest
-form of each method; they are chosen without a look at the test photographs.
+`restoration/classical.py` holds the winners, so that the rows of every table show each method at
+its best over these grids; they are chosen without a look at the test photographs. Patch and window
+sizes are those of scikit-image's documentation.
 """
 
 import itertools
@@ -17,8 +18,8 @@ from gan_keras.restoration import classical
 
 SIGMA = 25
 GRIDS = {
-    "bilateral": itertools.product((0.2, 0.35, 0.5, 0.75, 1.0), (1.0, 1.5, 2.0, 3.0)),
-    "non_local_means": itertools.product((0.4, 0.5, 0.6, 0.7, 0.8)),
+    "bilateral": tuple(itertools.product((0.2, 0.35, 0.5, 0.75, 1.0), (1.0, 1.5, 2.0, 3.0))),
+    "non_local_means": ((0.4,), (0.5,), (0.6,), (0.7,), (0.8,)),
 }
 
 

@@ -11,10 +11,9 @@ from gan_keras.errors import UserError
 
 
 def _seed(text):
-    seed = int(text)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError(f"seed {seed} is not in 0 to 2**32 - 1")
-    return seed
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not an integer in 0 to 2**32 - 1")
+    return int(text)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,6 +81,7 @@ def _parser():
 
 
 def _demo(args):
+    _quiet()
     from gan_keras.demo import run_demo
 
     run_demo(args.out, args.seed, args.retrain)
@@ -93,12 +93,16 @@ def _train(args):
     recipe = get_recipe(args.recipe)
     if args.pairs and args.data:
         raise UserError("--data and --pairs exclude each other: --pairs is a folder of its own")
+    source = args.pairs or args.data
+    if source and Path(source).exists():
+        source = str(Path(source).resolve())
     recipe = recipe.replace(
-        data=args.pairs or args.data,
+        data=source,
         degradation={} if args.pairs else None,
         epochs=args.epochs,
         seed=args.seed,
     )
+    _quiet()
     from gan_keras.training.run import train
 
     folder = args.out or f"runs/{recipe.name}"
@@ -107,12 +111,15 @@ def _train(args):
 
 
 def _generate(args):
+    if args.count < 1:
+        raise UserError(f"--count {args.count}: at least 1 is needed")
+    if Path(args.out).suffix.lower() != ".png":
+        raise UserError(f"--out {args.out}: a name that ends in .png is wanted")
+    _quiet()
     from gan_keras.loading import load
     from gan_keras.plots import sample_grid
     from gan_keras.training.callbacks import save_png
 
-    if args.count < 1:
-        raise UserError(f"--count {args.count}: at least 1 is needed")
     model = load(args.model)
     if not hasattr(model, "generate"):
         raise UserError(f"{args.model} does not generate: name a DCGAN or a VAE")
@@ -121,6 +128,7 @@ def _generate(args):
 
 
 def _enhance(args):
+    _quiet()
     from tqdm import tqdm
 
     from gan_keras.data.photo_files import images_in
@@ -161,12 +169,14 @@ def _enhance(args):
 
 
 def _measure(args):
+    _quiet()
     from gan_keras.evaluation import measure
 
     measure(args.models, args.data, args.seed)
 
 
 def _export(args):
+    _quiet()
     from gan_keras.restoration.enhancer import Enhancer
     from gan_keras.serving.export import export_enhancer
 
@@ -192,6 +202,7 @@ def _list(args):
 
 
 def _info(args):
+    _quiet()
     import platform
 
     from gan_keras.training.run import versions
@@ -237,17 +248,18 @@ def main(arguments=None):
     """
     args = _parser().parse_args(arguments)
     try:
-        if args.command != "list":
-            _quiet()
         return args.function(args) or 0
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return 0
     except UserError as error:
         print(f"gan-keras: {error}", file=sys.stderr)
+        return 2
+    except (OSError, MemoryError) as error:
+        print(f"gan-keras: {str(error) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         hint = "; the same command with --resume goes on" if args.command == "train" else ""
         print(f"\ngan-keras: stopped{hint}", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
-        return 0

@@ -13,8 +13,9 @@ import numpy as np
 from gan_keras.algorithms.adversarial import draw_latents
 from gan_keras.data.digits import load_digits
 from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8
-from gan_keras.evaluation import digit_floor, digit_row, photo_rows, test_pictures
-from gan_keras.loading import load
+from gan_keras.errors import UserError
+from gan_keras.evaluation import digit_floor, digit_row, photo_rows, test_photographs
+from gan_keras.loading import load, run_settings
 from gan_keras.metrics.image_quality import psnr
 from gan_keras.plots import comparison, sample_grid
 from gan_keras.recipes import get_recipe
@@ -23,8 +24,8 @@ from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.serving import restore_with_tensorflow
 from gan_keras.serving.export import export_enhancer
 from gan_keras.training.callbacks import read_seconds, save_png
-from gan_keras.training.run import train, versions
-from gan_keras.training.runtime import choose_runtime
+from gan_keras.training.checkpoint import atomic_path
+from gan_keras.training.run import train
 
 RUNS = {"dcgan": "DCGAN", "vae": "VAE", "restorer": "Restorer (L1)", "pix2pix": "pix2pix"}
 SERVED = "denoise-demo"
@@ -44,17 +45,20 @@ def run_demo(out="runs/demo", seed=42, retrain=False):
     started, folder = time.perf_counter(), Path(out)
     for number, name in enumerate(RUNS, start=1):
         print(f"[{number}/6] ", end="")
+        recipe = get_recipe(name).replace(seed=seed)
         if (folder / name / "model.keras").exists() and not retrain:
+            before = run_settings(folder / name).get("recipe")
+            if before != json.loads(json.dumps(recipe.to_dict())):
+                raise UserError(f"{folder / name} has other settings or another seed: --retrain")
             print(f"{name}: already trained in {folder / name} (--retrain trains it again)")
             continue
-        recipe = get_recipe(name).replace(seed=seed)
         train(recipe, folder / name, resume=not retrain, overwrite=retrain)
     print("[5/6] measuring on images that were not trained on")
     results = {
         "created": datetime.now().strftime("%Y-%m-%d %H:%M"),
         "settings": {"seed": seed},
-        "machine": _machine(),
-        "versions": versions(),
+        "machine": _machine(run_settings(folder / "restorer")),
+        "versions": run_settings(folder / "restorer")["versions"],
         "digits": _measure_digits(folder, seed),
         "photos": _measure_photos(folder, seed),
         "runs": [_run_record(folder, name, title, seed) for name, title in RUNS.items()],
@@ -69,21 +73,17 @@ def run_demo(out="runs/demo", seed=42, retrain=False):
     ]
     trained = sum(read_seconds(folder / name) for name in RUNS)
     results["seconds"] = max(time.perf_counter() - started, trained)
-    (folder / "results.json").write_text(json.dumps(results, indent=1))
+    with atomic_path(folder / "results.json") as path:
+        path.write_text(json.dumps(results, indent=1))
     write_report(folder)
     _say_summary(results, folder, report)
     return report
 
 
-def _machine():
-    runtime = choose_runtime()
-    return {
-        "processor": runtime.device,
-        "cores": os.cpu_count(),
-        "precision": runtime.precision,
-        "xla": runtime.jit_compile,
-        "reason": runtime.reason,
-    }
+def _machine(settings):
+    machine = {"processor": settings["device"], "cores": os.cpu_count()}
+    machine |= {"precision": settings["precision"], "xla": settings["xla"]}
+    return machine | {"reason": settings["runtime"]}
 
 
 def _measure_digits(folder, seed):
@@ -137,9 +137,8 @@ def _walk(model, seed, rows=5, columns=10):
 def _measure_photos(folder, seed):
     enhancers = {RUNS[run]: Enhancer.load(folder / run) for run in ("restorer", "pix2pix")}
     recipe = get_recipe("restorer")
-    rows, shown = photo_rows(
-        enhancers, test_pictures(recipe.to_dict(), seed=seed), recipe.degradation["sigma"]
-    )
+    photographs = test_photographs(recipe.to_dict(), seed=seed)
+    rows, shown = photo_rows(enhancers, photographs, recipe.degradation["sigma"], keep=True)
     comparisons, sliders = [], []
     for name, pictures in shown.items():
         chosen = ["do nothing", "non-local means, tuned", RUNS["restorer"], RUNS["pix2pix"]]
@@ -187,12 +186,16 @@ def _export(folder):
 
     enhancer = Enhancer.load(folder / "restorer")
     saved_model = export_enhancer(enhancer, SERVED)
-    source = next(folder.glob("images/*_before.png"))
+    source = sorted(folder.glob("images/*_before.png"))[0]
     target = folder / "images" / "exported.png"
     script = restore_with_tensorflow.__file__
     command = [sys.executable, script, str(saved_model), str(source), str(target)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(
+            f"{script} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}"
+        )
     ours = enhancer(np.asarray(Image.open(source)))
     difference = np.abs(ours.astype(int) - np.asarray(Image.open(target)).astype(int)).max()
     return {
@@ -207,10 +210,10 @@ def _say_summary(results, folder, report):
     digits, photos = results["digits"], results["photos"]
     for system in digits["systems"]:
         nats = f", bound {system['nats']['elbo']:.1f} nats" if system["nats"] else ""
-        print(f"  {system['name']:24} classifier-FID {system['fid']:.1f}{nats}")
-    print(f"  {'real against real':24} classifier-FID {digits['floor']:.1f}")
+        print(f"  {system['name']:28} classifier-FID {system['fid']:.1f}{nats}")
+    print(f"  {'real against real':28} classifier-FID {digits['floor']:.1f}")
     for row in photos["rows"]:
-        print(f"  {row['method']:24} {row['psnr']:.2f} dB, SSIM {row['ssim']:.3f}")
+        print(f"  {row['method']:28} {row['psnr']:.2f} dB, SSIM {row['ssim']:.3f}")
     print(f"report       {report}\nruns         {folder}\nSavedModel   {results['export']['path']}")
     print("next:")
     for command in results["next"]:

@@ -1,7 +1,7 @@
 """Measuring trained models on data that they did not see; one table for each kind."""
 
-import json
 import time
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from gan_keras.data.photo_files import images_in, photo_paths
 from gan_keras.data.photos import FolderPairs, Photographs
 from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
-from gan_keras.loading import load
+from gan_keras.loading import load, run_settings
 from gan_keras.metrics.distribution import classifier_fid
 from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.recipes import get_recipe
@@ -22,13 +22,8 @@ from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import read_image
 from gan_keras.training.callbacks import read_seconds
 
-SAMPLES = 1000  # of mnist-5k's test set; of full MNIST ten times as many are used
-
-
-def run_recipe(path):
-    """Return the settings of a run's recipe as a dictionary, or {} where `path` is a file."""
-    settings = Path(path) / "settings.json"
-    return json.loads(settings.read_text())["recipe"] if settings.exists() else {}
+SAMPLES = 1000  # images on which the VAE's bounds are measured
+SMALLEST = 11  # pixels a side: SSIM's window
 
 
 def digit_row(model, data="mnist-5k", seed=42):
@@ -65,72 +60,96 @@ def digit_floor(data="mnist-5k", seed=42):
     return classifier_fid(load("digit_classifier"), train[chosen], test)
 
 
-def test_pictures(recipe, data=None, seed=42):
+def test_photographs(recipe, data=None, seed=42):
     """Yield (name, degraded, target) for each photograph that a recipe's models are measured on.
 
     Args:
         recipe: A recipe's settings as a dictionary; {} stands for those of "restorer".
-        data: Another folder, used whole; None takes the test split of the recipe's own data.
+        data: Another folder, used whole; None, or the recipe's own data, is its test split.
         seed: Seed of the degradation, drawn anew for each photograph.
+
+    Raises:
+        UserError: The recipe knows pairs, not a degradation, and `data` is another folder.
     """
     recipe = recipe or get_recipe("restorer").to_dict()
-    if not recipe["degradation"] and data is None:
+    own = data is None or Path(data).resolve() == Path(recipe["data"]).resolve()
+    if not recipe["degradation"]:
+        if not own:
+            raise UserError(f"a model of pairs is measured on its own data, not on {data}")
         for degraded, target in FolderPairs(recipe["data"], split="test").pairs:
             yield target.stem, read_image(degraded).pixels, read_image(target).pixels
         return
-    degrade = build_degradation(recipe["degradation"] or get_recipe("restorer").degradation)
-    paths = images_in(Path(data)) if data else photo_paths(recipe["data"], "test")
-    photographs = Photographs(paths)
+    degrade = build_degradation(recipe["degradation"])
+    paths = photo_paths(recipe["data"], "test") if own else images_in(Path(data))
+    photographs = Photographs(paths, cache_bytes=0)
     for index, path in enumerate(photographs.paths):
-        target = from_uint8(photographs[index])
+        try:
+            target = from_uint8(photographs.decode(path))
+        except UserError as error:
+            warnings.warn(f"skipped: {error}", stacklevel=2)
+            continue
         yield Path(path).stem, degrade(target, np.random.default_rng([seed, index])), target
 
 
-def photo_rows(enhancers, pictures, sigma=None):
+def photo_rows(enhancers, photographs, sigma=None, keep=False):
     """Measure enhancers beside doing nothing and, for noise of a known σ, the classics.
 
     Every method gets the same degraded photographs; every output is clipped to [-1, 1].
 
     Args:
         enhancers: {name: Enhancer}.
-        pictures: An iterable of (name, degraded, target), each float32 (H, W, 3) in [-1, 1].
+        photographs: An iterable of (name, degraded, target), each float32 (H, W, 3) in [-1, 1].
         sigma: The noise's standard deviation in grey levels; None leaves the classics out.
+        keep: Whether to return the restored pictures too.
 
     Returns:
-        (rows, shown): rows with `method`, `kind`, `psnr` (dB), `ssim`, `seconds_per_megapixel`
-        and `parameters`, each a mean over photographs; and {photograph: {method: picture}}.
+        (rows, pictures): rows with `method`, `kind`, `psnr` (dB), `ssim`,
+        `seconds_per_megapixel`, `parameters` and `photographs`, the number of them that the means
+        are over; and, with `keep`, {photograph: {method: picture, "target": …}}.
+
+    Raises:
+        UserError: A picture is too small for SSIM, or changed its size.
     """
     methods = {"do nothing": ("nothing", lambda image: image, 0)}
     for name, method in DENOISERS.items() if sigma else ():
         methods[name] = ("classical", partial(method, sigma=sigma), 0)
     for name, enhancer in enhancers.items():
         methods[name] = ("ours", enhancer, enhancer.network.count_params())
-    shown, values = {}, {name: [] for name in methods}
-    for picture, degraded, target in pictures:
-        if degraded.shape != target.shape:
-            raise UserError(f"{picture}: {degraded.shape} against {target.shape}: unequal sizes")
-        shown[picture] = {"target": target}
+    pictures, values = {}, {name: [] for name in methods}
+    for photograph, degraded, target in photographs:
+        if degraded.shape != target.shape or min(target.shape[:2]) < SMALLEST:
+            raise UserError(
+                f"{photograph}: {degraded.shape} and {target.shape}: equal sizes of {SMALLEST} "
+                "pixels or more a side are wanted"
+            )
+        shown = {"target": target}
         for name, (_, restore, _) in methods.items():
             started = time.perf_counter()
-            restored = np.clip(restore(degraded), -1, 1)
+            shown[name] = np.clip(restore(degraded), -1, 1)
             seconds = time.perf_counter() - started
-            pair = target[None], restored[None], DATA_RANGE
+            pair = target[None], shown[name][None], DATA_RANGE
             measured = float(psnr(*pair)[0]), float(ssim(*pair)[0])
             values[name].append((*measured, seconds / (target.size / 3e6)))
-            shown[picture][name] = restored
+        if keep:
+            pictures[photograph] = shown
     columns = ("psnr", "ssim", "seconds_per_megapixel")
     rows = []
     for name, (kind, _, parameters) in methods.items():
         means = dict(zip(columns, np.mean(values[name], axis=0).tolist(), strict=True))
-        rows.append({"method": name, "kind": kind, **means, "parameters": int(parameters)})
-    return rows, shown
+        row = {"method": name, "kind": kind, **means, "parameters": int(parameters)}
+        rows.append(row | {"photographs": len(values[name])})
+    return rows, pictures
 
 
 def noise_sigma(recipe):
-    """Return σ in grey levels where a recipe's degradation is Gaussian noise alone, else None."""
+    """Return σ in grey levels where a recipe's degradation is Gaussian noise of one σ, else None.
+
+    Args:
+        recipe: A recipe's settings as a dictionary; {} stands for those of "restorer".
+    """
     degradation = recipe.get("degradation", get_recipe("restorer").degradation)
     if isinstance(degradation, dict) and degradation.get("name") == "gaussian_noise":
-        return float(np.mean(degradation["sigma"]))
+        return degradation["sigma"] if np.ndim(degradation["sigma"]) == 0 else None
     return None
 
 
@@ -147,53 +166,56 @@ def measure(paths, data=None, seed=42, say=print):
         {"digits": [rows], "photos": [rows], "classifiers": [rows]}, those that apply.
 
     Raises:
-        UserError: A path is no model.
+        UserError: A path is no model, or photo models were trained for different things.
     """
-    models = {str(path): load(path) for path in paths}
-    result = {}
-    for path, model in models.items():
-        recipe = run_recipe(path)
+    result, enhancers, recipes = {}, {}, []
+    for path in map(str, paths):
+        model, recipe = load(path), run_settings(path).get("recipe", {})
         common = {"method": path, "seconds": read_seconds(path)}
         if hasattr(model, "generate"):
             digits = data or recipe.get("data", "mnist-5k")
-            if "digits" not in result:
-                floor = {"method": f"real {digits} (the floor)", "fid": digit_floor(digits, seed)}
-                floor["samples"] = len(load_digits(digits, "test")[0])
-                result["digits"] = [{**floor, "seconds": None, "parameters": 0, "nats": None}]
-            result["digits"].append(common | digit_row(model, digits, seed))
+            rows = result.setdefault("digits", [])
+            floor = f"real {digits} (the floor)"
+            if floor not in [row["method"] for row in rows]:
+                rows.append({"method": floor, "fid": digit_floor(digits, seed), "seconds": None})
+                rows[-1] |= {"samples": len(load_digits(digits, "test")[0]), "parameters": 0}
+            rows.append(common | digit_row(model, digits, seed))
         elif "features" in [layer.name for layer in model.layers]:
             images, labels = load_digits(data or recipe.get("data", "mnist"), "test")
             right = model.predict(from_uint8(images), 256, verbose=0).argmax(1) == labels
             row = common | {"accuracy": float(right.mean()), "images": len(images)}
             result.setdefault("classifiers", []).append(row)
-    enhancers = {p: Enhancer.load(p) for p, m in models.items() if _is_enhancer(m)}
+        else:
+            enhancers[path] = Enhancer(getattr(model, "averaged_generator", model))
+            recipes.append(recipe)
     if enhancers:
-        recipe = run_recipe(next(iter(enhancers)))
-        pictures = test_pictures(recipe, data, seed)
-        result["photos"], _ = photo_rows(enhancers, pictures, noise_sigma(recipe))
+        settings = [(recipe["data"], recipe["degradation"]) for recipe in recipes if recipe]
+        if any(other != settings[0] for other in settings):
+            raise UserError("these models were trained for different things: evaluate one by one")
+        recipe = next(filter(None, recipes), {})
+        photographs = test_photographs(recipe, data, seed)
+        result["photos"], _ = photo_rows(enhancers, photographs, noise_sigma(recipe))
+        degradation = recipe.get("degradation", get_recipe("restorer").degradation)
+        say(f"{data or recipe.get('data', 'photos')}: {degradation or 'pairs'}")
     _print_tables(result, say)
     return result
-
-
-def _is_enhancer(model):
-    network = getattr(model, "averaged_generator", model)
-    return hasattr(network, "output_shape") and network.input_shape == network.output_shape
 
 
 def _print_tables(result, say):
     for kind, rows in result.items():
         width = max(len(row["method"]) for row in rows)
         if kind == "digits":
-            say(
-                f"classifier-FID of {rows[0]['samples']:,} samples; bounds in nats, L_50 of 50 draws"
-            )
+            say(f"classifier-FID: {rows[0]['samples']:,} samples; ELBO, L_50: nats an image")
             say(f"{'':{width}}  classifier-FID    ELBO    L_50  seconds  parameters")
         elif kind == "photos":
+            say(
+                f"means over {rows[0]['photographs']} photographs; outputs clipped to 8 bits' range"
+            )
             say(f"{'':{width}}  PSNR (dB)    SSIM   s/MP  parameters")
         for row in rows:
             line = f"{row['method']:{width}}"
             if kind == "digits":
-                nats = row["nats"]
+                nats = row.get("nats")
                 bounds = [nats["elbo"], nats["importance_weighted"]] if nats else []
                 cells = [f"{b:8.1f}" for b in bounds] or [f"{'–':>8}"] * 2
                 seconds = "–" if row["seconds"] is None else f"{row['seconds']:.0f}"

@@ -1,6 +1,7 @@
 """`load`: a trained model by its shipped name, its file, or its run."""
 
 import difflib
+import json
 from pathlib import Path
 
 import keras
@@ -22,6 +23,8 @@ def model_path(name_or_path):
         UserError: There is none; the message names the nearest shipped one.
     """
     path = Path(name_or_path)
+    if name_or_path in shipped():  # before a folder of that name: ./denoise means the folder
+        return WEIGHTS / f"{name_or_path}.keras"
     if path.is_dir():
         if (path / "model.keras").exists():
             return path / "model.keras"
@@ -30,11 +33,25 @@ def model_path(name_or_path):
         raise UserError(f"{path} holds no finished model: {hint}")
     if path.exists():
         return path
-    if name_or_path in shipped():
-        return WEIGHTS / f"{name_or_path}.keras"
     near = difflib.get_close_matches(str(name_or_path), shipped(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UserError(f"no model {str(name_or_path)!r}: {hint}shipped: {', '.join(shipped())}")
+
+
+def run_settings(path):
+    """Read a run's `settings.json`; {} where `path` is no run.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    file = Path(path) / "settings.json"
+    if not file.exists():
+        return {}
+    try:
+        settings = json.loads(file.read_text())
+        return settings | {"recipe": dict(settings["recipe"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged ({error}): train again with --overwrite") from error
 
 
 def load(name_or_path):

@@ -76,7 +76,7 @@ RECIPES = {
             beta_1=0.5,  # DCGAN §4
             batch_size=64,
             steps_per_epoch=200,
-            epochs=15,
+            epochs=10,
             algorithm_settings={"average_decay": 0.99},
         ),
         Recipe(
@@ -88,7 +88,7 @@ RECIPES = {
             learning_rate=1e-3,
             batch_size=64,
             steps_per_epoch=200,
-            epochs=15,
+            epochs=10,
             cosine=True,
         ),
         Recipe(
@@ -112,7 +112,7 @@ RECIPES = {
             learning_rate=2e-3,
             batch_size=8,
             steps_per_epoch=500,
-            epochs=16,
+            epochs=11,
             cosine=True,
             degradation=_NOISE,
         ),
@@ -125,7 +125,7 @@ RECIPES = {
             learning_rate=1e-3,
             batch_size=8,
             steps_per_epoch=1000,
-            epochs=30,
+            epochs=15,
             cosine=True,
             degradation={"name": "gaussian_noise", "sigma": (0, 55)},
         ),
@@ -139,10 +139,10 @@ RECIPES = {
             beta_1=0.5,  # pix2pix §3.3
             batch_size=8,
             steps_per_epoch=200,
-            epochs=5,
+            epochs=2,
             degradation=_NOISE,
             start_from="restorer",
-            algorithm_settings={"l1_weight": 100.0},  # pix2pix §6.2
+            algorithm_settings={"l1_weight": 100.0},  # pix2pix §4.2
             discriminator={"base_filters": 32, "downsamplings": 2},
         ),
         Recipe(

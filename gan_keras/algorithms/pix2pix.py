@@ -26,7 +26,7 @@ class Pix2Pix(AdversarialModel):
     Args:
         generator: degraded → restored; new, or one that was trained by L1 alone.
         discriminator: [degraded, image] → logits, a PatchGAN.
-        l1_weight: λ; 100 in the paper (§6.2).
+        l1_weight: λ; 100 in the paper (§4.2).
         **kwargs: `seed`, `average_decay` of `AdversarialModel`.
     """
 

@@ -25,7 +25,7 @@ def gaussian_noise(image, generator, *, sigma=25):
 
     Not clipped to [-1, 1]: clipping would shrink the noise in blacks and whites, and bias it.
     Unclipped, the squared error is σ² everywhere and doing nothing has a PSNR of
-    20·log₁₀(255/σ), 20.17 dB at σ = 25: the anchor of every table of results.
+    20·log₁₀(255/σ), 20.17 dB at σ = 25. (A table that clips every output shows a little more.)
 
     Args:
         image: float32 (H, W, C) in [-1, 1].

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -13,6 +14,7 @@ from gan_keras.errors import UserError
 DATASETS = ("mnist-5k", "mnist", "fashion_mnist")
 
 
+@cache
 def load_digits(name="mnist-5k", split="train"):
     """Load a set of 28×28 grey images.
 
@@ -24,7 +26,7 @@ def load_digits(name="mnist-5k", split="train"):
         split: "train" or "test".
 
     Returns:
-        (images, labels): uint8 (N, 28, 28, 1) and int64 (N,).
+        (images, labels): uint8 (N, 28, 28, 1) and int64 (N,), read-only and kept in memory.
 
     Raises:
         UserError: No such set, or it is not here and cannot be downloaded.
@@ -41,7 +43,7 @@ def load_digits(name="mnist-5k", split="train"):
     for digit in range(10):
         test[np.flatnonzero(labels == digit)[-100:]] = True
     keep = test if split == "test" else ~test
-    return images[keep], labels[keep]
+    return _read_only(images[keep], labels[keep])
 
 
 def _load_tfds(name, split):
@@ -60,7 +62,14 @@ def _load_tfds(name, split):
             "connect, set TFDS_DATA_DIR to a prepared copy, or use --data mnist-5k"
         ) from error
     data = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-    return data["image"], data["label"].astype(int)
+    return _read_only(data["image"], data["label"].astype(int))
+
+
+def _read_only(*arrays):
+    """Protect what the cache hands out again."""
+    for array in arrays:
+        array.flags.writeable = False
+    return arrays
 
 
 class DigitBatches(EpochDataset):

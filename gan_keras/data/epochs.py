@@ -13,6 +13,7 @@ class EpochDataset(keras.utils.PyDataset):
     def __init__(self, **options):
         super().__init__(**options)
         self.epoch, self._begun = 0, False
+        self.failure = None  # the `UserError` of a batch: `fit` would bury it in one of its own
 
     def on_epoch_begin(self):
         """Note that an epoch has begun."""

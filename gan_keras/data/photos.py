@@ -122,7 +122,11 @@ class _CropPairs(EpochDataset):
 
     def __getitem__(self, index):
         generator = np.random.default_rng([self.seed, self.epoch, index])
-        pairs = [self._pair(generator) for _ in range(self.batch_size)]
+        try:
+            pairs = [self._pair(generator) for _ in range(self.batch_size)]
+        except UserError as error:
+            self.failure = error
+            raise
         degraded, target = zip(*pairs, strict=True)
         return np.stack(degraded), np.stack(target)
 

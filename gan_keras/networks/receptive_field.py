@@ -24,9 +24,9 @@ def receptive_field(model):
 
     Along the path of layers, a convolution with kernel k and stride s widens the field by
     (k − 1)·j, where j, the jump, is the distance in input pixels between neighbours of its input,
-    and multiplies j by s. A transposed convolution divides j by s, and each of its outputs reads
-    at most ⌈k/s⌉ neighbours. Where paths meet, the widest counts (Dumoulin & Visin 2016; Araujo et
-    al. 2019).
+    and multiplies j by s. A transposed convolution divides j by s, and then widens the field as a
+    convolution over an input with zeros between its pixels: by (k − 1)·j, an upper bound. Where
+    paths meet, the widest counts (Dumoulin & Visin 2016; Araujo et al. 2019).
 
     Args:
         model: A functional model of convolutions, transposed convolutions and pointwise layers.
@@ -52,7 +52,9 @@ def receptive_field(model):
                 field += max((k - 1) * d for k, d in zip(kernel, dilation, strict=True)) * jump
                 jump *= max(layer.strides)
             elif kind == "Conv2DTranspose":
-                jump //= max(layer.strides)
+                jump, rest = divmod(jump, max(layer.strides))
+                if rest:
+                    raise ValueError(f"layer {layer.name!r} enlarges the image beyond its input")
                 field += (max(layer.kernel_size) - 1) * jump
             elif kind not in _POINTWISE:
                 raise ValueError(

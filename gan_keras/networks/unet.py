@@ -13,7 +13,7 @@ def build_unet(image_shape=(None, None, 3), base_filters=48, depth=4):
                     └───────────────┴──────────── skip connections ──┘
 
     Differences from the paper: no normalisation, so that tiles equal the whole; the output is a
-    change to the input; no dropout (the paper's only noise, which its own §3.1 found ignored).
+    change to the input; no dropout (the paper's only noise, of minor effect by its §3.1).
 
     Args:
         image_shape: (height, width, channels); None leaves a side free. Sides are divisible by

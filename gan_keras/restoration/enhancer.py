@@ -32,9 +32,12 @@ class Enhancer:
                 "name a restorer or a pix2pix model"
             )
         try:
-            receptive_field(network)
+            _, stride = receptive_field(network)
         except ValueError as error:
             raise UserError(f"its tiles would not equal the whole: {error}") from error
+        probe = (1, 8 * stride, 8 * stride, 3)
+        if network.compute_output_shape(probe) != probe:
+            raise UserError(f"model {network.name!r} changes the size of its input")
         self.network = network
 
     @classmethod

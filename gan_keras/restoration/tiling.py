@@ -13,7 +13,8 @@ def restore_tiled(network, image, tile=384, on_tile=None):
 
     Each tile is read with a halo that covers the receptive field, on the network's own grid of
     strides, and only its core is kept: no blending, no seams. The image is reflected to a
-    multiple of the stride, so any size works, from 1×1 up. Memory: the output, and one tile.
+    multiple of the stride, so any size works, from 1×1 up. Memory: the output, a
+    reflected copy of the input, and one tile.
 
     Args:
         network: Functional, local (`receptive_field` says), with an output of its input's size.

@@ -8,13 +8,15 @@ import keras
 from keras import layers, ops
 
 from gan_keras.errors import UserError
+from gan_keras.networks.receptive_field import receptive_field
 
 
 def export_enhancer(enhancer, name, out="saved_models"):
     """Write an enhancer as `out/name/VERSION`, the next free version, never replacing one.
 
     The SavedModel's `serving_default` takes and returns float32 images (B, H, W, 3) in [0, 1];
-    H and W are multiples of the network's stride (`serving/restore_with_tensorflow.py` pads).
+    H and W are multiples of the network's stride, which `assets.extra/stride.txt` holds
+    (`serving/restore_with_tensorflow.py` pads).
 
     Args:
         enhancer: An `Enhancer`.
@@ -39,6 +41,8 @@ def export_enhancer(enhancer, name, out="saved_models"):
         try:
             temporary.chmod(0o755)
             served.export(temporary, verbose=False)
+            (temporary / "assets.extra").mkdir(exist_ok=True)
+            (temporary / "assets.extra/stride.txt").write_text(str(receptive_field(network)[1]))
             versions = [int(p.name) for p in base.iterdir() if p.name.isdigit()]
             return temporary.rename(base / str(max(versions, default=0) + 1))
         finally:

@@ -4,12 +4,11 @@ Usage: python restore_with_tensorflow.py SAVED_MODEL PHOTOGRAPH RESTORED.png
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-
-STRIDE = 16  # a multiple of what every exported network halves by
 
 
 def restore(saved_model, image):
@@ -24,7 +23,8 @@ def restore(saved_model, image):
     """
     serve = tf.saved_model.load(saved_model).signatures["serving_default"]
     height, width = image.shape[:2]
-    padding = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    stride = int((Path(saved_model) / "assets.extra/stride.txt").read_text())
+    padding = ((0, -height % stride), (0, -width % stride), (0, 0))
     padded = np.pad(image, padding, mode="reflect")[None]
     (name,) = serve.structured_input_signature[1]
     (restored,) = serve(**{name: tf.constant(padded)}).values()

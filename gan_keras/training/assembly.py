@@ -57,9 +57,10 @@ def load_data(recipe):
         paths = [path for pair in batches.pairs for path in pair]
     else:
         degradation = build_degradation(recipe.degradation)
-        paths = photo_paths(recipe.data, "train")
+        photographs = Photographs(photo_paths(recipe.data, "train"))
+        paths = photographs.paths
         batches = PhotoPairs(
-            Photographs(paths), degradation, steps_per_epoch=recipe.steps_per_epoch, **settings
+            photographs, degradation, steps_per_epoch=recipe.steps_per_epoch, **settings
         )
         settings |= {"augment": False, "batch_size": 32, "seed": recipe.seed + 1}
         test = Photographs(photo_paths(recipe.data, "test"))

@@ -11,7 +11,7 @@ from platform import python_version
 import keras
 
 from gan_keras.errors import UserError
-from gan_keras.loading import load
+from gan_keras.loading import load, run_settings
 from gan_keras.recipes import get_recipe
 from gan_keras.training.assembly import build_model, compile_model, load_data, sample_image
 from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
@@ -19,7 +19,7 @@ from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
 from gan_keras.training.runtime import choose_runtime
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow", "scikit-image", "jax")
-_RUN_FILES = ("settings.json", "metrics.csv", "checkpoint.npz", "model.keras", "samples", "logs")
+_RUN_FILES = ("metrics.csv", "checkpoint.npz", "model.keras", "samples", "logs", "settings.json")
 
 
 def train(recipe, out, precision=None, resume=False, overwrite=False, say=print):
@@ -50,31 +50,41 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
         raise UserError(f"epochs {recipe.epochs}: at least 1 is needed")
     if not 0 <= recipe.seed < 2**32:
         raise UserError(f"seed {recipe.seed} is not in 0 to 2**32 - 1")
-    saved = _existing_run(folder, recipe, resume, overwrite)
-    runtime = choose_runtime(precision or (saved or {}).get("precision"))
+    saved = _run_to_resume(folder, recipe, resume, overwrite)
+    checkpoint = folder / "checkpoint.npz"
+    resuming = bool(saved) and checkpoint.exists()
+    runtime = choose_runtime(precision or saved.get("precision"))
     if saved and runtime.precision != saved["precision"]:
         raise UserError(f"{folder} was started in {saved['precision']}: resume in that")
     say(f"{recipe.name}: {recipe.title}\n  {runtime.reason}")
-    start = _start_network(recipe, folder, precision, say)  # may train another recipe first
+    start = None
+    if recipe.start_from and not resuming:
+        start = _start_network(recipe, folder, precision, say)  # may train another recipe first
+    policy_before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(runtime.precision)
     keras.utils.set_random_seed(recipe.seed)
     data, validation, data_record = load_data(recipe)
     model = build_model(recipe, start)
     compile_model(model, recipe, runtime.jit_compile)
 
+    if saved and data_record["sha256"] != saved["data"]["sha256"]:
+        raise UserError(f"{recipe.data} has changed since {folder} was started: use another --out")
     first_epoch, seconds = 0, 0.0
-    if saved and (folder / "checkpoint.npz").exists():
-        first_epoch, seconds = restore_checkpoint(folder / "checkpoint.npz", model)
+    if resuming:
+        first_epoch, seconds = restore_checkpoint(checkpoint, model)
         say(f"  resuming {folder} after epoch {first_epoch}")
+    if overwrite:
+        _delete_run(folder)  # not before all that can go wrong with the new one has been tried
     settings = {
         "recipe": recipe.to_dict(),
         "precision": runtime.precision,
         "runtime": runtime.reason,
+        "xla": runtime.jit_compile,
         "device": runtime.device,
         "backend": keras.backend.backend(),
         "data": data_record,
         "versions": versions(),
-        "started": (saved or {}).get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+        "started": saved.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
     }
     with atomic_path(folder / "settings.json") as path:
         path.write_text(json.dumps(settings, indent=1))
@@ -98,59 +108,68 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
             shuffle=False,  # True would reorder the batches with an unseeded generator
             verbose=0,
         )
+    except Exception as error:
+        raise data.failure or error from None
     finally:
         progress.close()
+        keras.config.set_dtype_policy(policy_before)
     with atomic_path(folder / "model.keras") as path:
         model.save(path)
     say(f"  {recipe.epochs} epochs in {recorder.seconds:.0f} s: {folder / 'model.keras'}")
     return model
 
 
-def _existing_run(folder, recipe, resume, overwrite):
-    """Return the settings of the run to go on with, or None; refuse to lose anything."""
+def _run_to_resume(folder, recipe, resume, overwrite):
+    """Return the settings of the run to go on with, or {}; refuse to lose anything."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: choose another --out")
     if not folder.exists() or not any(folder.iterdir()):
-        return None
-    settings = folder / "settings.json"
-    if not settings.exists():
+        return {}
+    if not (folder / "settings.json").exists():
         raise UserError(f"{folder} holds something else than a run: choose another --out")
     if overwrite:
-        for name in _RUN_FILES:
-            path = folder / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        return None
+        return {}
     if not resume:
         raise UserError(
             f"{folder} already holds a run: --resume goes on with it, --overwrite replaces it, "
             "--out names another folder"
         )
-    try:
-        saved = json.loads(settings.read_text())
-    except ValueError as error:
-        raise UserError(f"{settings} is damaged ({error}): --overwrite starts again") from error
-    asked = json.loads(json.dumps(recipe.to_dict()))
-    differing = [k for k in asked if k != "epochs" and asked[k] != saved["recipe"].get(k)]
+    saved = run_settings(folder)
+    before, asked = saved["recipe"], json.loads(json.dumps(recipe.to_dict()))
+    differing = [name for name in asked if asked[name] != before.get(name)]
+    if not recipe.cosine and recipe.epochs > before["epochs"]:
+        differing.remove("epochs")  # more epochs change nothing that came before
     if differing:
         name = differing[0]
         raise UserError(
-            f"{folder} was started with {name}={saved['recipe'].get(name)}, not {asked[name]}: "
-            "resume with the same settings, or choose another --out"
+            f"{folder} was started with {name}={before.get(name)}, not {asked[name]}: resume with "
+            "the same settings, or choose another --out"
         )
     return saved
 
 
+def _delete_run(folder):
+    for name in _RUN_FILES:
+        path = folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 def _start_network(recipe, folder, precision, say):
     """Return the network that a recipe fine-tunes, trained first if it is not there."""
-    if recipe.start_from is None:
-        return None
     base = folder.parent / recipe.start_from
+    wanted = get_recipe(recipe.start_from).replace(
+        data=recipe.data, degradation=recipe.degradation, network=recipe.network, seed=recipe.seed
+    )
     if not (base / "model.keras").exists():
         say(f"{recipe.name} fine-tunes {recipe.start_from}: training that first, in {base}")
-        base_recipe = get_recipe(recipe.start_from).replace(
-            data=recipe.data, degradation=recipe.degradation, seed=recipe.seed
-        )
-        train(base_recipe, base, precision, resume=True, say=say)
+        return train(wanted, base, precision, resume=True, say=say)
+    before, asked = run_settings(base).get("recipe", {}), json.loads(json.dumps(wanted.to_dict()))
+    for name in ("network", "data", "degradation"):
+        if asked[name] != before.get(name):
+            raise UserError(
+                f"{base}, which {recipe.name} would fine-tune, has {name}={before.get(name)}, not "
+                f"{asked[name]}: choose an --out in another folder"
+            )
     return load(base)
 
 
