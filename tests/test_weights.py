@@ -98,7 +98,7 @@ def test_enhance_works_straight_after_install(tmp_path):
 def test_compare_prints_one_table(capsys):
     assert main(["evaluate", "denoise"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0].strip() for line in printed[1:3]] == ["do nothing", "median 3×3"]
+    assert [line.split("  ")[0].strip() for line in printed[3:5]] == ["do nothing", "median 3×3"]
 
 
 def test_list_names_them_without_importing_keras(run_python):

@@ -2,17 +2,19 @@ import csv
 import json
 import math
 import os
+import shutil
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import gan_keras
 from gan_keras.data.digits import DigitBatches
 from gan_keras.data.photos import PhotoPairs
 from gan_keras.errors import UserError
 from gan_keras.recipes import get_recipe
-from gan_keras.training import run
+from gan_keras.training import assembly, run
 from gan_keras.training.callbacks import TrainingDivergedError, read_seconds
 from gan_keras.training.run import train
 from gan_keras.training.runtime import choose_runtime
@@ -23,7 +25,7 @@ SMALL = {"steps_per_epoch": 2, "epochs": 2, "batch_size": 4, "learning_rate": 0.
 def restorer(folder, **changes):
     network = {"filters": (2,), "blocks": (1,)}
     return get_recipe("restorer").replace(
-        data=str(folder), crop=16, network=network, **(SMALL | changes)
+        data=str(folder), crop=16, network=network, cosine=False, **(SMALL | changes)
     )
 
 
@@ -60,8 +62,6 @@ def finished(photo_folder, tmp_path_factory):
 @pytest.fixture
 def run_folder(finished, tmp_path):
     """Return a copy of the finished run."""
-    import shutil
-
     return shutil.copytree(finished[0], tmp_path / "run")
 
 
@@ -157,6 +157,42 @@ def test_resume_goes_on_to_more_epochs(run_folder, photo_folder):
     assert any("after epoch 2" in line for line in said)
 
 
+def test_resume_to_another_schedule_is_refused(photo_folder, tmp_path):
+    recipe = restorer(photo_folder, epochs=1).replace(cosine=True)
+    train(recipe, tmp_path / "run", say=silent)
+    with pytest.raises(UserError, match="epochs=1, not 2"):
+        train(recipe.replace(epochs=2), tmp_path / "run", resume=True, say=silent)
+
+
+def test_resume_on_changed_photographs_is_refused(photo_folder, tmp_path):
+    photographs = shutil.copytree(photo_folder, tmp_path / "photographs")
+    train(restorer(photographs, epochs=1), tmp_path / "run", say=silent)
+    for path in photographs.rglob("*.png"):
+        Image.new("RGB", (40, 40)).save(path)
+    with pytest.raises(UserError, match="has changed since"):
+        train(restorer(photographs, epochs=2), tmp_path / "run", resume=True, say=silent)
+
+
+def test_overwriting_with_bad_data_loses_nothing(run_folder, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in run_folder.rglob("*")}
+    with pytest.raises(UserError, match="no such folder"):
+        train(restorer(tmp_path / "none"), run_folder, overwrite=True, say=silent)
+    assert {path: path.stat().st_mtime_ns for path in run_folder.rglob("*")} == before
+
+
+def test_a_file_damaged_between_the_headers_and_the_end_is_one_line(tmp_path):
+    for part in ("input", "target"):
+        (tmp_path / "pairs" / part).mkdir(parents=True)
+        for index in range(3):
+            noise = np.random.default_rng(index).integers(0, 256, (60, 60, 3), np.uint8)
+            path = tmp_path / "pairs" / part / f"{index}.png"
+            Image.fromarray(noise).save(path)
+            if part == "input":
+                path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UserError, match=r"input/\d\.png"):
+        train(restorer(tmp_path / "pairs").replace(degradation={}), tmp_path / "run", say=silent)
+
+
 def test_resume_where_nothing_is_starts(photo_folder, tmp_path):
     train(restorer(photo_folder, epochs=1), tmp_path / "new", resume=True, say=silent)
     assert (tmp_path / "new" / "model.keras").exists()
@@ -235,7 +271,7 @@ class Poison:
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
     Poison(DigitBatches, monkeypatch)
     images = np.random.default_rng(0).integers(0, 256, (12, 28, 28, 1), np.uint8)
-    monkeypatch.setattr(run, "load_digits", lambda *_: (images, np.zeros(12, int)))
+    monkeypatch.setattr(assembly, "load_digits", lambda *_: (images, np.zeros(12, int)))
     with pytest.raises(TrainingDivergedError) as error:
         train(dcgan(), tmp_path / "run", "float32", say=silent)
     message = str(error.value)
@@ -243,7 +279,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
     assert "learning rate" in message and "float32" in message
     # the first epoch's checkpoint is there, whole, and the run can go on from it
     monkeypatch.undo()
-    monkeypatch.setattr(run, "load_digits", lambda *_: (images, np.zeros(12, int)))
+    monkeypatch.setattr(assembly, "load_digits", lambda *_: (images, np.zeros(12, int)))
     model = train(dcgan(), tmp_path / "run", resume=True, say=silent)
     assert int(model.step) == 4
     rows = rows_of(tmp_path / "run")
@@ -308,7 +344,7 @@ from gan_keras.recipes import get_recipe
 photographs, folder = sys.argv[1:]
 recipe = get_recipe("restorer").replace(
     data=photographs, crop=16, network={"filters": (4, 6), "blocks": (1, 1)},
-    steps_per_epoch=20, epochs=2, batch_size=8, learning_rate=3e-3,
+    steps_per_epoch=20, epochs=2, batch_size=8, learning_rate=3e-3, cosine=False,
 )
 assert keras.backend.backend() == "jax"
 gan_keras.train(recipe.replace(epochs=1), folder, "float32")
