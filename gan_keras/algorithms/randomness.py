@@ -23,6 +23,11 @@ class SeededRandomness:
             shape=(), dtype="int64", initializer="zeros", trainable=False, name="step"
         )
 
+    @classmethod
+    def from_config(cls, config):
+        """Build the model that `get_config` described."""
+        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
+
     def _key(self, stream, counter):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         first = (self.seed * 8 + stream) * 4096 + tf.cast(replica, tf.int64)

@@ -161,11 +161,6 @@ class VAE(SeededRandomness, keras.Model):
             "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
-    @classmethod
-    def from_config(cls, config):
-        """Build the model that `get_config` described."""
-        return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
-
     def get_compile_config(self):
         """Return the optimiser, for `compile_from_config`."""
         return {"optimizer": keras.saving.serialize_keras_object(self.optimizer)}
