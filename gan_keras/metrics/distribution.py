@@ -33,7 +33,7 @@ def frechet_distance(features_a, features_b):
 
 def classifier_features(classifier, images):
     """Return the activations (N, D) of the layer named "features" for images in [-1, 1]."""
-    network = keras.Model(classifier.inputs, classifier.get_layer("features").output)
+    network = keras.Model(classifier.input, classifier.get_layer("features").output)
     batches = np.array_split(np.asarray(images, np.float32), -(-len(images) // 256))
     features = [network(batch, training=False) for batch in batches]
     return np.concatenate([keras.ops.convert_to_numpy(batch) for batch in features])
