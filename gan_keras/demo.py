@@ -48,7 +48,7 @@ def run_demo(out="runs/demo", seed=42, retrain=False):
         recipe = get_recipe(name).replace(seed=seed)
         if (folder / name / "model.keras").exists() and not retrain:
             before = run_settings(folder / name).get("recipe")
-            if before != json.loads(json.dumps(recipe.to_dict())):
+            if before != recipe.to_dict():
                 raise UserError(f"{folder / name} has other settings or another seed: --retrain")
             print(f"{name}: already trained in {folder / name} (--retrain trains it again)")
             continue

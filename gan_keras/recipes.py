@@ -1,6 +1,7 @@
 """Every published setting, once: plain data, and no import of Keras."""
 
 import difflib
+import json
 from dataclasses import asdict, dataclass, field, replace
 
 from gan_keras.errors import UserError
@@ -57,8 +58,8 @@ class Recipe:
         return replace(self, **{k: v for k, v in changes.items() if v is not None})
 
     def to_dict(self):
-        """Return the settings as plain data."""
-        return asdict(self)
+        """Return the settings as `settings.json` holds them: tuples are lists."""
+        return json.loads(json.dumps(asdict(self)))
 
 
 _NOISE = {"name": "gaussian_noise", "sigma": 25}

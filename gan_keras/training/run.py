@@ -135,7 +135,7 @@ def _run_to_resume(folder, recipe, resume, overwrite):
             "--out names another folder"
         )
     saved = run_settings(folder)
-    before, asked = saved["recipe"], json.loads(json.dumps(recipe.to_dict()))
+    before, asked = saved["recipe"], recipe.to_dict()
     differing = [name for name in asked if asked[name] != before.get(name)]
     if not recipe.cosine and recipe.epochs > before["epochs"]:
         differing.remove("epochs")  # more epochs change nothing that came before
@@ -163,7 +163,7 @@ def _start_network(recipe, folder, precision, say):
     if not (base / "model.keras").exists():
         say(f"{recipe.name} fine-tunes {recipe.start_from}: training that first, in {base}")
         return train(wanted, base, precision, resume=True, say=say)
-    before, asked = run_settings(base).get("recipe", {}), json.loads(json.dumps(wanted.to_dict()))
+    before, asked = run_settings(base).get("recipe", {}), wanted.to_dict()
     for name in ("network", "data", "degradation"):
         if asked[name] != before.get(name):
             raise UserError(
