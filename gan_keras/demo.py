@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_keras.algorithms.adversarial import draw_latents
+from gan_keras.algorithms.latents import draw_latents
 from gan_keras.data.digits import load_digits
 from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8
 from gan_keras.errors import UserError

@@ -14,24 +14,28 @@ class Recipe:
     Attributes:
         name: What the command line calls it.
         title: One line for people.
-        algorithm: "dcgan", "vae", "classifier", "restorer" or "pix2pix".
+        algorithm: "dcgan", "wgan_gp", "vae", "classifier", "restorer" or "pix2pix".
         data: A digit set, "photos", or a folder.
-        network: Arguments of the network builders.
-        learning_rate: Of Adam; both players' where there are two.
+        network: Arguments of the network builders; "builder" names one that is not the
+            algorithm's own, here and in `discriminator`.
+        learning_rate: Of Adam; both players' where there are two, unless
+        discriminator_learning_rate: Of the discriminator's Adam, where it has its own.
         batch_size: Images a step.
         steps_per_epoch: An epoch is what lies between two checkpoints.
         epochs: How many.
         seed: Of weights, data order, degradations and noise.
         beta_1: Adam's first momentum.
-        cosine: Whether the learning rate rises over the first 2 % of the steps, and then falls to
-            zero along a cosine.
+        beta_2: Adam's second momentum.
+        schedule: Of the learning rates: "constant"; "linear", falling to zero; or "cosine", rising
+            over the first 2 % of the steps, then falling to zero.
         degradation: What `data.degradations.build_degradation` takes; for restorers. Empty: the
             data is a folder with `input/` and `target/`.
         crop: Side of training crops, in pixels; for restorers.
         start_from: A recipe whose trained network this one fine-tunes.
         algorithm_settings: Further arguments of the algorithm's class.
-        loss: The adversarial loss's name.
-        discriminator: Arguments of `build_patchgan`; for pix2pix.
+        loss: The adversarial loss's name; None is the algorithm's own.
+        label_smoothing: One-sided, of the adversarial loss.
+        discriminator: Arguments of the discriminator's builder.
     """
 
     name: str
@@ -45,12 +49,15 @@ class Recipe:
     epochs: int
     seed: int = 42
     beta_1: float = 0.9
-    cosine: bool = False
+    beta_2: float = 0.999
+    discriminator_learning_rate: float | None = None
+    schedule: str = "constant"
     degradation: dict | list | None = None
     crop: int = 64
     start_from: str | None = None
     algorithm_settings: dict = field(default_factory=dict)
-    loss: str = "non_saturating"
+    loss: str | None = None
+    label_smoothing: float = 0.0
     discriminator: dict = field(default_factory=dict)
 
     def replace(self, **changes):
@@ -90,7 +97,7 @@ RECIPES = {
             batch_size=64,
             steps_per_epoch=200,
             epochs=10,
-            cosine=True,
+            schedule="cosine",
         ),
         Recipe(
             "classifier",
@@ -102,7 +109,7 @@ RECIPES = {
             batch_size=128,
             steps_per_epoch=468,
             epochs=4,
-            cosine=True,
+            schedule="cosine",
         ),
         Recipe(
             "restorer",
@@ -114,7 +121,7 @@ RECIPES = {
             batch_size=8,
             steps_per_epoch=500,
             epochs=11,
-            cosine=True,
+            schedule="cosine",
             degradation=_NOISE,
         ),
         Recipe(
@@ -127,7 +134,7 @@ RECIPES = {
             batch_size=8,
             steps_per_epoch=1000,
             epochs=15,
-            cosine=True,
+            schedule="cosine",
             degradation={"name": "gaussian_noise", "sigma": (0, 55)},
         ),
         Recipe(

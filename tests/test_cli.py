@@ -397,7 +397,7 @@ def test_train_then_what_can_be_done_with_the_run(capfd, tmp_path, photo_folder,
         crop=16,
         batch_size=4,
         steps_per_epoch=2,
-        cosine=False,
+        schedule="constant",
     )
     monkeypatch.setitem(RECIPES, "restorer", small)
     folder = tmp_path / "run"

@@ -2,6 +2,7 @@ r"""DCGAN: Radford, Metz & Chintala 2016, trained by Algorithm 1 of Goodfellow e
 
 =====  ==============================  ==========================
 x      `real_images`                   (B, h, w, c) in [-1, 1]
+y      `labels`                        (B,) integers, or None
 z      `latents`                       (B, latent_dim), N(0, I)
 G(z)   `fake_images`                   like x
 D(x)   `real_logits`, `fake_logits`    (B, 1), real is large
@@ -11,13 +12,15 @@ D(x)   `real_logits`, `fake_logits`    (B, 1), real is large
 import keras
 import tensorflow as tf
 
-from gan_keras.algorithms.adversarial import AdversarialModel, draw_latents, logits_accuracy
-from gan_keras.algorithms.randomness import DISCRIMINATOR, EVALUATION, GENERATOR
+from gan_keras.algorithms.adversarial import AdversarialModel, logits_accuracy
+from gan_keras.algorithms.latents import LatentGenerator
+from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
+from gan_keras.layers.spectral_norm import power_iteration
 
 
 @keras.saving.register_keras_serializable(package="gan_keras")
-class DCGAN(AdversarialModel):
-    """The unconditional GAN: noise in, image out.
+class DCGAN(LatentGenerator, AdversarialModel):
+    """The GAN of noise: noise in, image out; or noise and a label, where the networks take one.
 
     Example:
         >>> model = DCGAN(build_generator(), build_discriminator())
@@ -28,7 +31,7 @@ class DCGAN(AdversarialModel):
 
     def __init__(self, generator, discriminator, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
-        self.latent_dim = generator.input_shape[-1]
+        self._init_latents()
         self.discriminator_accuracy = keras.metrics.Mean(name="discriminator_accuracy")
 
     @property
@@ -38,15 +41,18 @@ class DCGAN(AdversarialModel):
 
     def train_step(self, data):
         """Take one step of Algorithm 1 with k = 1 (Goodfellow et al. 2014)."""
-        real_images, _, _ = keras.utils.unpack_x_y_sample_weight(data)  # x
+        real_images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)  # x, y
         shape = (tf.shape(real_images)[0], self.latent_dim)
 
         # 1. Update the discriminator on a minibatch of x and a minibatch of z.
         latents = self.random_normal(shape, DISCRIMINATOR)  # z
-        fake_images = self.generator(latents, training=True)  # G(z); no gradient wanted here
+        fake_images = self.generator(self._with(latents, labels), training=True)  # G(z)
+        augment = self._draw_augmentation(real_images, DISCRIMINATOR)
+        real, fake = (self._with(augment(x), labels) for x in (real_images, fake_images))
+        power_iteration(self.discriminator)
         with tf.GradientTape() as tape:
-            real_logits = self.discriminator(real_images, training=True)  # D(x)
-            fake_logits = self.discriminator(fake_images, training=True)  # D(G(z))
+            real_logits = self.discriminator(real, training=True)  # D(x)
+            fake_logits = self.discriminator(fake, training=True)  # D(G(z))
             discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
             scaled_loss = self.discriminator_optimizer.scale_loss(discriminator_loss)
         variables = self.discriminator.trainable_variables
@@ -54,9 +60,11 @@ class DCGAN(AdversarialModel):
 
         # 2. Update the generator on another minibatch of z.
         latents = self.random_normal(shape, GENERATOR)  # z
+        augment = self._draw_augmentation(real_images, GENERATOR)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([v.value for v in self.generator.trainable_variables])
-            logits = self.discriminator(self.generator(latents, training=True), training=True)
+            fake_images = augment(self.generator(self._with(latents, labels), training=True))
+            logits = self.discriminator(self._with(fake_images, labels), training=True)
             generator_loss = self._generator_objective(logits)
             scaled_loss = self.generator_optimizer.scale_loss(generator_loss)
         variables = self.generator.trainable_variables
@@ -67,19 +75,7 @@ class DCGAN(AdversarialModel):
 
     def test_step(self, data):
         """Measure both losses and D's accuracy on held-out images, with the averaged G."""
-        real_images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        shape = (tf.shape(real_images)[0], self.latent_dim)
-        latents = self.random_normal(shape, EVALUATION, counter=self.discriminator_loss.count)
-        real_logits = self.discriminator(real_images, training=False)
-        fake_logits = self.discriminator(self(latents), training=False)
+        real_logits, fake_logits = self._judge_held_out(data)
         self.discriminator_accuracy.update_state(logits_accuracy(real_logits, fake_logits))
-        self.discriminator_loss.update_state(
-            self._discriminator_objective(real_logits, fake_logits)
-        )
-        self.generator_loss.update_state(self._generator_objective(fake_logits))
-        return {metric.name: metric.result() for metric in self.metrics}
-
-    def generate(self, count, seed=0):
-        """Draw `count` images, float32 (count, h, w, c) in [-1, 1]; the same for the same seed."""
-        latents = draw_latents(count, self.latent_dim, seed)
-        return self.averaged_generator.predict(latents, batch_size=256, verbose=0)
+        discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
+        return self._report(discriminator_loss, self._generator_objective(fake_logits))

@@ -28,10 +28,10 @@ class SeededRandomness:
         """Build the model that `get_config` described."""
         return cls(**{k: keras.saving.deserialize_keras_object(v) for k, v in config.items()})
 
-    def _key(self, stream, counter):
+    def _key(self, stream, counter, draw):
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         first = (self.seed * 8 + stream) * 4096 + tf.cast(replica, tf.int64)
-        second = tf.cast(self.step if counter is None else counter, tf.int64)
+        second = tf.cast(self.step if counter is None else counter, tf.int64) + draw * 2**40
         return tf.stack([first, second])
 
     def random_normal(self, shape, stream, counter=None):
@@ -39,12 +39,15 @@ class SeededRandomness:
         first, second = tf.unstack(self._uniform(tf.concat([[2], shape], 0), stream, counter))
         return tf.sqrt(-2 * tf.math.log(1 - first)) * tf.cos(2 * math.pi * second)  # Box–Muller
 
-    def random_uniform(self, shape, stream, counter=None):
-        """Draw from [0, 1) float32 of `shape`; independent of `random_normal`'s draws."""
-        return self._uniform(shape, stream + 4, counter)
+    def random_uniform(self, shape, stream, counter=None, draw=0):
+        """Draw from [0, 1) float32 of `shape`; independent of `random_normal`'s draws.
 
-    def _uniform(self, shape, stream, counter):
-        key = self._key(stream, counter)
+        Several draws of one stream in one step each have their own number, `draw`.
+        """
+        return self._uniform(shape, stream + 4, counter, draw)
+
+    def _uniform(self, shape, stream, counter, draw=0):
+        key = self._key(stream, counter, draw)
         bits = tf.random.stateless_uniform(shape, key, None, None, tf.uint32, alg="philox")
         top_24 = tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32))  # float32 holds 24 exactly
         return tf.cast(top_24, tf.float32) * 2.0**-24

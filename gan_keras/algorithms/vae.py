@@ -17,7 +17,8 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from gan_keras.algorithms.adversarial import compile_options, draw_latents
+from gan_keras.algorithms.adversarial import compile_options
+from gan_keras.algorithms.latents import draw_latents
 from gan_keras.algorithms.randomness import EVALUATION, GENERATOR, SeededRandomness
 from gan_keras.data.ranges import from_unit, to_unit
 from gan_keras.losses.reconstruction import (

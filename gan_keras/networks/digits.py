@@ -33,14 +33,49 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, base_filters=64):
     Raises:
         ValueError: The image's sides are not divisible by 4.
     """
+    latents = keras.Input((latent_dim,), name="latents")
+    return keras.Model(latents, _images(latents, image_shape, base_filters), name="generator")
+
+
+def build_conditional_generator(
+    image_shape=(28, 28, 1), latent_dim=100, base_filters=64, classes=10
+):
+    r"""Build DCGAN's generator with a label: conditional GAN, Mirza & Osindero 2014.
+
+    ::
+
+        z ───────────────────────┐
+        y ── Embedding (50) ─────┴─ as `build_generator`
+
+    Args:
+        image_shape: (height, width, channels); height and width divisible by 4.
+        latent_dim: Size of z, drawn from N(0, I).
+        base_filters: Channels at half resolution.
+        classes: Number of labels.
+
+    Returns:
+        A functional model: [latents (B, latent_dim), labels (B,) integers] → images
+        (B, *image_shape) float32 in [-1, 1].
+
+    Raises:
+        ValueError: The image's sides are not divisible by 4.
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    labels = keras.Input((), dtype="int32", name="labels")
+    embedded = layers.Embedding(classes, 50, "random_normal", name="embedding")(labels)
+    x = layers.Concatenate()([latents, embedded])
+    images = _images(x, image_shape, base_filters)
+    return keras.Model([latents, labels], images, name="generator")
+
+
+def _images(x, image_shape, f):
     height, width, channels = image_shape
     if height % 4 or width % 4:
         raise ValueError(f"image_shape {image_shape}: height and width must be divisible by 4")
-    init, f = _dcgan_init(), base_filters
-    latents = keras.Input((latent_dim,), name="latents")
+    init = _dcgan_init()
     x = layers.Dense(
         height // 4 * width // 4 * 2 * f, use_bias=False, kernel_initializer=init, name="project"
-    )(latents)
+    )(x)
     x = layers.Reshape((height // 4, width // 4, 2 * f))(x)  # (B, 7, 7, 2f)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.Conv2DTranspose(
@@ -48,8 +83,7 @@ def build_generator(image_shape=(28, 28, 1), latent_dim=100, base_filters=64):
     )(x)  # (B, 14, 14, f)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=init, name="up_2")(x)
-    images = layers.Activation("tanh", dtype="float32", name="images")(x)  # (B, 28, 28, c)
-    return keras.Model(latents, images, name="generator")
+    return layers.Activation("tanh", dtype="float32", name="images")(x)  # (B, 28, 28, c)
 
 
 def build_discriminator(image_shape=(28, 28, 1), base_filters=64):

@@ -12,11 +12,11 @@ from gan_keras.data.photos import FolderPairs, Photographs, PhotoPairs
 from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
 from gan_keras.metrics import image_quality
-from gan_keras.networks import digits
-from gan_keras.networks.patchgan import build_patchgan
-from gan_keras.networks.restorer import build_restorer
-from gan_keras.networks.unet import build_unet
+from gan_keras.networks import adversarial_digits, digits, patchgan, restorer, unet
 from gan_keras.plots import sample_grid
+
+_GANS = ("dcgan", "wgan_gp")  # of noise
+_DIGITS = (*_GANS, "vae", "classifier")
 
 
 def load_data(recipe):
@@ -26,7 +26,7 @@ def load_data(recipe):
         (batches, validation, record): a `PyDataset`; what `fit` takes as `validation_data`; what
         identifies the data, for `settings.json`.
     """
-    if recipe.algorithm in ("dcgan", "vae", "classifier"):
+    if recipe.algorithm in _DIGITS:
         if recipe.data not in DATASETS:
             raise UserError(
                 f"{recipe.name} trains on digits, not on {recipe.data!r}: --data "
@@ -34,19 +34,20 @@ def load_data(recipe):
             )
         images, labels = load_digits(recipe.data, "train")
         held_out, held_out_labels = load_digits(recipe.data, "test")
-        labelled = recipe.algorithm == "classifier"
+        labelled = recipe.algorithm == "classifier" or "classes" in recipe.discriminator
+        updates = recipe.algorithm_settings.get("n_critic", 1)  # each on fresh images
         batches = DigitBatches(
             images,
             labels if labelled else None,
-            recipe.batch_size,
+            updates * recipe.batch_size,
             recipe.steps_per_epoch,
             recipe.seed,
         )
         # about a thousand: strided, for mnist-5k is sorted by class
         some = slice(None, None, max(1, len(held_out) // 1000))
-        validation = (from_uint8(held_out[some]),)
-        if labelled:
-            validation = (from_uint8(held_out), held_out_labels)
+        if recipe.algorithm == "classifier":
+            some = slice(None)
+        validation = (from_uint8(held_out[some]), held_out_labels[some])[: 1 + labelled]
         record = {"name": recipe.data, "images": len(images), "sha256": _hash(images)}
         return batches, validation, record
     settings = {"crop": recipe.crop, "batch_size": recipe.batch_size, "seed": recipe.seed}
@@ -76,54 +77,73 @@ def build_model(recipe, start=None):
         recipe: A `Recipe`.
         start: The network that it fine-tunes, or None.
     """
-    network = recipe.network
     settings = {"seed": recipe.seed, **recipe.algorithm_settings}
-    if recipe.algorithm == "dcgan":
-        from gan_keras.algorithms.dcgan import DCGAN
-
-        filters = network["base_filters"]
-        discriminator = digits.build_discriminator(base_filters=filters)
-        return DCGAN(digits.build_generator(**network), discriminator, **settings)
     if recipe.algorithm == "vae":
         from gan_keras.algorithms.vae import VAE
 
-        return VAE(digits.build_encoder(**network), digits.build_decoder(**network), **settings)
-    if recipe.algorithm == "classifier":
-        return digits.build_classifier(**network)
-    build_network = build_restorer if "blocks" in network else build_unet
-    restorer = build_network(**network)
+        encoder, decoder = digits.build_encoder, digits.build_decoder
+        return VAE(encoder(**recipe.network), decoder(**recipe.network), **settings)
+    network = _build(recipe.network, _network_builder(recipe))
     if start is not None:
-        restorer.set_weights(start.get_weights())
-    if recipe.algorithm == "restorer":
-        return restorer
+        network.set_weights(start.get_weights())
+    if recipe.algorithm in ("classifier", "restorer"):
+        return network
+    if recipe.algorithm == "dcgan":
+        from gan_keras.algorithms.dcgan import DCGAN
+
+        return DCGAN(network, _build(recipe.discriminator, "build_discriminator"), **settings)
+    if recipe.algorithm == "wgan_gp":
+        from gan_keras.algorithms.wgan_gp import WGANGP
+
+        return WGANGP(network, _build(recipe.discriminator, "build_critic"), **settings)
     from gan_keras.algorithms.pix2pix import Pix2Pix
 
-    return Pix2Pix(restorer, build_patchgan(**recipe.discriminator), **settings)
+    return Pix2Pix(network, _build(recipe.discriminator, "build_patchgan"), **settings)
+
+
+def _network_builder(recipe):
+    if recipe.algorithm == "classifier":
+        return "build_classifier"
+    if recipe.algorithm in _GANS:
+        return "build_generator"
+    return "build_restorer" if "blocks" in recipe.network else "build_unet"
+
+
+def _build(settings, default):
+    """Call the builder that the settings name, or the default one, with the rest of them."""
+    settings = dict(settings)
+    name = settings.pop("builder", default)
+    for module in (digits, adversarial_digits, patchgan, restorer, unet):
+        if hasattr(module, name):
+            return getattr(module, name)(**settings)
+    raise ValueError(f"no builder {name!r}")
 
 
 def compile_model(model, recipe, jit_compile):
     """Compile a model as its recipe says."""
+    steps = recipe.epochs * recipe.steps_per_epoch
 
-    def adam():
-        rate = recipe.learning_rate
-        if recipe.cosine:
-            steps = recipe.epochs * recipe.steps_per_epoch
+    def adam(rate):
+        if recipe.schedule == "linear":
+            rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
+        elif recipe.schedule == "cosine":
             warm_up = max(steps // 50, 1)
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
             )
-        return keras.optimizers.Adam(rate, beta_1=recipe.beta_1)
+        return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2)
 
-    options = {"jit_compile": jit_compile}
-    if recipe.algorithm in ("dcgan", "pix2pix"):
-        model.compile(adam(), adam(), loss=recipe.loss, **options)
+    options, rate = {"jit_compile": jit_compile}, recipe.learning_rate
+    if recipe.algorithm in (*_GANS, "pix2pix"):
+        options |= {"loss": recipe.loss, "label_smoothing": recipe.label_smoothing}
+        model.compile(adam(rate), adam(recipe.discriminator_learning_rate or rate), **options)
     elif recipe.algorithm == "vae":
-        model.compile(adam(), **options)
+        model.compile(adam(rate), **options)
     elif recipe.algorithm == "classifier":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(adam(), loss=loss, metrics=["accuracy"], **options)
+        model.compile(adam(rate), loss=loss, metrics=["accuracy"], **options)
     else:
-        model.compile(adam(), loss="mean_absolute_error", metrics=[psnr], **options)
+        model.compile(adam(rate), loss="mean_absolute_error", metrics=[psnr], **options)
 
 
 @keras.saving.register_keras_serializable(package="gan_keras")
@@ -138,7 +158,7 @@ def sample_image(recipe, model, validation):
     Returns:
         uint8 (H, W, 1 or 3).
     """
-    if recipe.algorithm in ("dcgan", "vae"):
+    if recipe.algorithm in (*_GANS, "vae"):
         return sample_grid(model.generate(100, seed=recipe.seed))
     degraded, target = (images[:6] for images in validation)
     restored = keras.ops.convert_to_numpy(model(degraded, training=False))

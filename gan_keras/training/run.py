@@ -137,7 +137,7 @@ def _run_to_resume(folder, recipe, resume, overwrite):
     saved = run_settings(folder)
     before, asked = saved["recipe"], recipe.to_dict()
     differing = [name for name in asked if asked[name] != before.get(name)]
-    if not recipe.cosine and recipe.epochs > before["epochs"]:
+    if recipe.schedule == "constant" and recipe.epochs > before["epochs"]:
         differing.remove("epochs")  # more epochs change nothing that came before
     if differing:
         name = differing[0]

@@ -5,7 +5,8 @@ import tensorflow as tf
 from keras import layers
 
 import gan_keras
-from gan_keras.algorithms.adversarial import draw_latents, logits_accuracy
+from gan_keras.algorithms.adversarial import logits_accuracy
+from gan_keras.algorithms.latents import draw_latents
 from gan_keras.algorithms.dcgan import DCGAN
 from gan_keras.algorithms.pix2pix import Pix2Pix
 from gan_keras.algorithms.randomness import DISCRIMINATOR, EVALUATION, GENERATOR

@@ -25,7 +25,7 @@ SMALL = {"steps_per_epoch": 2, "epochs": 2, "batch_size": 4, "learning_rate": 0.
 def restorer(folder, **changes):
     network = {"filters": (2,), "blocks": (1,)}
     return get_recipe("restorer").replace(
-        data=str(folder), crop=16, network=network, cosine=False, **(SMALL | changes)
+        data=str(folder), crop=16, network=network, schedule="constant", **(SMALL | changes)
     )
 
 
@@ -158,7 +158,7 @@ def test_resume_goes_on_to_more_epochs(run_folder, photo_folder):
 
 
 def test_resume_to_another_schedule_is_refused(photo_folder, tmp_path):
-    recipe = restorer(photo_folder, epochs=1).replace(cosine=True)
+    recipe = restorer(photo_folder, epochs=1).replace(schedule="cosine")
     train(recipe, tmp_path / "run", say=silent)
     with pytest.raises(UserError, match="epochs=1, not 2"):
         train(recipe.replace(epochs=2), tmp_path / "run", resume=True, say=silent)
@@ -344,7 +344,7 @@ from gan_keras.recipes import get_recipe
 photographs, folder = sys.argv[1:]
 recipe = get_recipe("restorer").replace(
     data=photographs, crop=16, network={"filters": (4, 6), "blocks": (1, 1)},
-    steps_per_epoch=20, epochs=2, batch_size=8, learning_rate=3e-3, cosine=False,
+    steps_per_epoch=20, epochs=2, batch_size=8, learning_rate=3e-3, schedule="constant",
 )
 assert keras.backend.backend() == "jax"
 gan_keras.train(recipe.replace(epochs=1), folder, "float32")
