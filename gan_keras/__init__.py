@@ -7,6 +7,7 @@ import importlib
 
 _WHERE = {
     "DCGAN": "algorithms.dcgan",
+    "WGANGP": "algorithms.wgan_gp",
     "VAE": "algorithms.vae",
     "Pix2Pix": "algorithms.pix2pix",
     "Enhancer": "restoration.enhancer",

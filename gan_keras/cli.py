@@ -51,6 +51,7 @@ def _parser():
     c = add("generate", _generate, "Draw digits from a trained generator.")
     c.add_argument("model", help="a run, a .keras file or a shipped name")
     c.add_argument("--count", type=int, default=100)
+    c.add_argument("--label", type=int, help="the class to draw, where the generator knows classes")
     c.add_argument("--seed", type=_seed, default=42)
     c.add_argument("--out", default="digits.png", help="one picture with a grid of them")
 
@@ -123,7 +124,10 @@ def _generate(args):
     model = load(args.model)
     if not hasattr(model, "generate"):
         raise UserError(f"{args.model} does not generate: name a DCGAN or a VAE")
-    save_png(args.out, sample_grid(model.generate(args.count, args.seed)))
+    asked = {} if args.label is None else {"labels": args.label}
+    if asked and getattr(model, "classes", None) is None:
+        raise UserError(f"{args.model} takes no --label: name a class-conditional generator")
+    save_png(args.out, sample_grid(model.generate(args.count, args.seed, **asked)))
     print(f"{args.count} digits: {args.out}")
 
 

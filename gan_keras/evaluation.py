@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,23 @@ from gan_keras.data.photos import FolderPairs, Photographs
 from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
 from gan_keras.loading import load, run_settings
-from gan_keras.metrics.distribution import classifier_fid
+from gan_keras.metrics.distribution import (
+    class_imbalance,
+    classifier_features,
+    compare_features,
+    read_images,
+)
 from gan_keras.metrics.image_quality import psnr, ssim
+from gan_keras.metrics.manifold import memorisation
 from gan_keras.recipes import get_recipe
 from gan_keras.restoration.classical import DENOISERS
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import read_image
 from gan_keras.training.callbacks import read_seconds
 
-SAMPLES = 1000  # images on which the VAE's bounds are measured
+SAMPLES = 1000  # images on which the VAE's bounds are measured, and that are searched for copies
+BALLS = 5000  # features a side, at most, on which precision and recall are measured
+NAMED = ("mnist-5k", "mnist")  # the sets whose classes the digit classifier names
 SMALLEST = 11  # pixels a side: SSIM's window
 
 
@@ -30,19 +38,28 @@ def digit_row(model, data="mnist-5k", seed=42):
     """Measure one model of digits.
 
     Args:
-        model: A `DCGAN` or `VAE`.
-        data: The digit set whose test images are the reference.
-        seed: Seed of the samples and of the binarisation.
+        model: A `DCGAN` or `VAE`. Where its `classes` are not None, each is asked for in turn.
+        data: The digit set whose test images are the reference; as many samples are drawn.
+        seed: Seed of the samples, of what is resampled and of the binarisation.
 
     Returns:
-        A dictionary: `fid`, `parameters`, and for a VAE `nats` with its bounds on the test images.
+        A dictionary: `samples`, `fid` and its `fid_interval` (95 %), `kid` and its standard
+        `kid_error`, `precision` and `recall` of `manifold_samples` images, `class_imbalance` (None
+        where the classifier does not know the classes), `copies` of the training images (see
+        `memorisation`, without its pairs), `agreement` (the share of samples that the classifier
+        reads as asked, or None), `parameters`, and for a VAE `nats` with its bounds.
     """
-    test = from_uint8(load_digits(data, "test")[0])
-    row = {
-        "fid": classifier_fid(load("digit_classifier"), model.generate(len(test), seed), test),
-        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "nats": None,
-    }
+    count, classes = len(load_digits(data, "test")[0]), getattr(model, "classes", None)
+    labels = None if classes is None else np.arange(count) % classes
+    asked = {} if labels is None else {"labels": labels}
+    images = model.generate(count, seed, **asked)
+    row = _distribution_row(images, labels, data, seed)
+    train, test = (from_uint8(load_digits(data, split)[0]) for split in ("train", "test"))
+    order = np.random.default_rng(seed).permutation(count)[:SAMPLES]
+    copies = memorisation(images[order], test[order], train)
+    row["copies"] = {key: value for key, value in copies.items() if key != "pairs"}
+    row["parameters"] = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    row["nats"] = None
     if hasattr(model, "importance_weighted_bound"):
         some = test[:: max(1, len(test) // SAMPLES)]
         row["nats"] = {
@@ -53,11 +70,36 @@ def digit_row(model, data="mnist-5k", seed=42):
     return row
 
 
+def digit_floor_row(data="mnist-5k", seed=42):
+    """Measure as many real training images as there are test images, as `digit_row` does a model.
+
+    `copies` is None: each is a training image.
+    """
+    images, labels = load_digits(data, "train")
+    count = len(load_digits(data, "test")[0])
+    chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
+    row = _distribution_row(from_uint8(images[chosen]), labels[chosen], data, seed)
+    return row | {"copies": None, "parameters": 0, "nats": None}
+
+
 def digit_floor(data="mnist-5k", seed=42):
     """Return the classifier-FID of real training images against the test images, of equal N."""
-    train, test = (from_uint8(load_digits(data, split)[0]) for split in ("train", "test"))
-    chosen = np.random.default_rng(seed).choice(len(train), len(test), replace=False)
-    return classifier_fid(load("digit_classifier"), train[chosen], test)
+    return digit_floor_row(data, seed)["fid"]
+
+
+@cache
+def _test_features(data):
+    return classifier_features(load("digit_classifier"), from_uint8(load_digits(data, "test")[0]))
+
+
+def _distribution_row(images, labels, data, seed):
+    """Compare images (N, 28, 28, 1), of these labels (N,) or None, with a set's test images."""
+    features, read = read_images(load("digit_classifier"), images)
+    row = compare_features(features, _test_features(data), BALLS, seed)
+    asked = labels is not None and data in NAMED
+    row["class_imbalance"] = class_imbalance(read) if data in NAMED else None
+    row["agreement"] = float(np.mean(read == labels)) if asked else None
+    return row
 
 
 def test_photographs(recipe, data=None, seed=42):
@@ -175,10 +217,9 @@ def measure(paths, data=None, seed=42, say=print):
         if hasattr(model, "generate"):
             digits = data or recipe.get("data", "mnist-5k")
             rows = result.setdefault("digits", [])
-            floor = f"real {digits} (the floor)"
-            if floor not in [row["method"] for row in rows]:
-                rows.append({"method": floor, "fid": digit_floor(digits, seed), "seconds": None})
-                rows[-1] |= {"samples": len(load_digits(digits, "test")[0]), "parameters": 0}
+            floor = {"method": f"real {digits} (floor)", "seconds": None}
+            if floor["method"] not in [row["method"] for row in rows]:
+                rows.append(floor | digit_floor_row(digits, seed))
             rows.append(common | digit_row(model, digits, seed))
         elif "features" in [layer.name for layer in model.layers]:
             images, labels = load_digits(data or recipe.get("data", "mnist"), "test")
@@ -203,24 +244,18 @@ def measure(paths, data=None, seed=42, say=print):
 
 def _print_tables(result, say):
     for kind, rows in result.items():
-        width = max(len(row["method"]) for row in rows)
         if kind == "digits":
-            say(f"classifier-FID: {rows[0]['samples']:,} samples; ELBO, L_50: nats an image")
-            say(f"{'':{width}}  classifier-FID    ELBO    L_50  seconds  parameters")
-        elif kind == "photos":
+            _print_digits(rows, say)
+            continue
+        width = max(len(row["method"]) for row in rows)
+        if kind == "photos":
             say(
                 f"means over {rows[0]['photographs']} photographs; outputs clipped to 8 bits' range"
             )
             say(f"{'':{width}}  PSNR (dB)    SSIM   s/MP  parameters")
         for row in rows:
             line = f"{row['method']:{width}}"
-            if kind == "digits":
-                nats = row.get("nats")
-                bounds = [nats["elbo"], nats["importance_weighted"]] if nats else []
-                cells = [f"{b:8.1f}" for b in bounds] or [f"{'–':>8}"] * 2
-                seconds = "–" if row["seconds"] is None else f"{row['seconds']:.0f}"
-                line += f"  {row['fid']:14.1f}{''.join(cells)} {seconds:>8} {row['parameters']:11,}"
-            elif kind == "photos":
+            if kind == "photos":
                 line += (
                     f"  {row['psnr']:9.2f}  {row['ssim']:.4f} {row['seconds_per_megapixel']:6.2f}"
                 )
@@ -228,3 +263,31 @@ def _print_tables(result, say):
             else:
                 line += f"  accuracy {row['accuracy']:.4f} on {row['images']:,} test images"
             say(line)
+
+
+def _print_digits(rows, say):
+    """Print a table, cells two spaces apart, without columns that only the floor would fill."""
+
+    def cell(value, pattern="{:.1f}"):
+        return "–" if value is None else pattern.format(value)
+
+    header = ["", "FID", "KID", "prec.", "rec.", "imbal.", "copies", "as asked", "ELBO", "L_50"]
+    lines = [[*header, "seconds", "parameters"]]
+    for row in rows:
+        copies, nats = row["copies"] or {}, row["nats"] or {}
+        line = [row["method"], f"{row['fid']:.1f} ± {row['fid_interval'][1] - row['fid']:.1f}"]
+        line += [f"{row['kid']:.1f} ± {row['kid_error']:.1f}"]
+        line += [f"{row[share]:.2f}" for share in ("precision", "recall")]
+        line += [cell(row["class_imbalance"], "{:.3f}"), cell(copies.get("share"), "{:.1%}")]
+        line += [cell(row["agreement"], "{:.1%}")]
+        line += [cell(nats.get(bound)) for bound in ("elbo", "importance_weighted")]
+        lines.append([*line, cell(row["seconds"], "{:.0f}"), f"{row['parameters']:,}"])
+    columns = [column for column in zip(*lines, strict=True) if set(column[2:]) != {"–"}]
+    widths = [max(map(len, column)) for column in columns]
+    count, balls = rows[-1]["samples"], rows[-1]["manifold_samples"]
+    say(f"{count:,} samples, {count:,} test images; of the digit classifier's features: FID ± 95 %")
+    say(f"interval, KID ± standard error, precision and recall ({balls:,} of each); imbalance: the")
+    say("classes' total variation from uniform; copies: 1.0% is usual; ELBO, L_50: nats an image")
+    for line in zip(*columns, strict=True):
+        cells = [text.rjust(width) for text, width in zip(line, widths, strict=True)]
+        say("  ".join([line[0].ljust(widths[0]), *cells[1:]]))

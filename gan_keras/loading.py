@@ -61,24 +61,41 @@ def load(name_or_path):
         name_or_path: A shipped name ("denoise"), a `.keras` file, or a run folder.
 
     Returns:
-        A `keras.Model`: `DCGAN`, `VAE`, `Pix2Pix`, or a plain network.
+        A `DCGAN`, `WGANGP`, `VAE` or `Pix2Pix`; a `Generator` where the file holds a generator of
+        noise alone; or a plain network.
 
     Raises:
         UserError: There is no such model, or the file is not a Keras model.
 
     Example:
-        >>> digits = gan_keras.load("runs/dcgan").generate(16)
+        >>> digits = gan_keras.load("digits").generate(16)
     """
     path = model_path(name_or_path)
-    if keras.backend.backend() == "tensorflow":
-        from gan_keras.algorithms import dcgan, pix2pix, vae  # noqa: F401 (registers the classes)
+    if keras.backend.backend() == "tensorflow":  # the imports register the classes
+        from gan_keras.algorithms import dcgan, pix2pix, vae, wgan_gp  # noqa: F401
     from gan_keras.training import assembly  # noqa: F401 (registers the metric)
 
     try:
-        return keras.saving.load_model(path)
+        return _with_methods(keras.saving.load_model(path))
     except Exception as error:  # zip, JSON and Keras each have their own
         reason = str(error).strip().splitlines()[0][:150] if str(error).strip() else "unreadable"
         raise UserError(
             f"{path} is not a model that can be loaded ({reason}): name a .keras file that "
             "train or export wrote"
         ) from error
+
+
+def _with_methods(model):
+    """Give a shipped network, which plain Keras loads, the methods of what it was trained as."""
+    names = [layer.name for layer in model.layers] if hasattr(model, "inputs") else []
+    if "latents" in names:
+        from gan_keras.algorithms.latents import Generator
+
+        return Generator(model)
+    if "encoder" in names:
+        from gan_keras.algorithms.vae import VAE
+
+        vae = VAE(model.get_layer("encoder"), model.get_layer("decoder"))
+        vae.compile()
+        return vae
+    return model

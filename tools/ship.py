@@ -53,10 +53,21 @@ def inference_network(run, recipe):
     """Rebuild the run's network in float32, with the trained (averaged) weights."""
     keras.config.set_dtype_policy("float32")
     trained, rebuilt = load(run), build_model(recipe)
+    if hasattr(trained, "encoder"):
+        rebuilt.set_weights(trained.get_weights())
+        return _functional(rebuilt)
     if hasattr(trained, "averaged_generator"):
         trained, rebuilt = trained.averaged_generator, rebuilt.generator
     rebuilt.set_weights(trained.get_weights())
     return rebuilt
+
+
+def _functional(vae):
+    """Return a VAE as a plain functional model: images → q's two parameters, and logits of p."""
+    images = keras.Input(vae.encoder.input_shape[1:], name="images")
+    mean, log_variance = vae.encoder(images)
+    outputs = {"mean": mean, "log_variance": log_variance, "logits": vae.decoder(mean)}
+    return keras.Model(images, outputs, name="vae")
 
 
 def write_card(run, name, settings, results, bad_at, licence):

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from gan_keras.algorithms.adversarial import AdversarialModel, logits_accuracy
 from gan_keras.algorithms.latents import LatentGenerator
+from gan_keras.algorithms.penalties import zero_centred_penalty
 from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
 from gan_keras.layers.spectral_norm import power_iteration
 
@@ -22,6 +23,15 @@ from gan_keras.layers.spectral_norm import power_iteration
 class DCGAN(LatentGenerator, AdversarialModel):
     """The GAN of noise: noise in, image out; or noise and a label, where the networks take one.
 
+    Args:
+        generator: A built network.
+        discriminator: A built network that returns logits.
+        r1_weight: γ of R₁, a penalty on D's slope at real images that lets the game converge
+            (Mescheder et al. 2018); 0 is the plain game.
+        r1_every: R₁ is taken once in so many steps, and that much stronger (lazy regularisation:
+            Karras et al. 2020, §3.1).
+        **kwargs: `seed`, `average_decay`, `augmentation` of `AdversarialModel`.
+
     Example:
         >>> model = DCGAN(build_generator(), build_discriminator())
         >>> model.compile(keras.optimizers.Adam(2e-4, beta_1=0.5),  # DCGAN §4
@@ -29,8 +39,9 @@ class DCGAN(LatentGenerator, AdversarialModel):
         >>> model.fit(real_images, batch_size=64, epochs=20)
     """
 
-    def __init__(self, generator, discriminator, **kwargs):
+    def __init__(self, generator, discriminator, r1_weight=0.0, r1_every=4, **kwargs):
         super().__init__(generator, discriminator, **kwargs)
+        self.r1_weight, self.r1_every = r1_weight, r1_every
         self._init_latents()
         self.discriminator_accuracy = keras.metrics.Mean(name="discriminator_accuracy")
 
@@ -48,13 +59,14 @@ class DCGAN(LatentGenerator, AdversarialModel):
         latents = self.random_normal(shape, DISCRIMINATOR)  # z
         fake_images = self.generator(self._with(latents, labels), training=True)  # G(z)
         augment = self._draw_augmentation(real_images, DISCRIMINATOR)
-        real, fake = (self._with(augment(x), labels) for x in (real_images, fake_images))
+        real, fake = augment(real_images), augment(fake_images)
         power_iteration(self.discriminator)
         with tf.GradientTape() as tape:
-            real_logits = self.discriminator(real, training=True)  # D(x)
-            fake_logits = self.discriminator(fake, training=True)  # D(G(z))
+            real_logits = self.discriminator(self._with(real, labels), training=True)  # D(x)
+            fake_logits = self.discriminator(self._with(fake, labels), training=True)  # D(G(z))
             discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
-            scaled_loss = self.discriminator_optimizer.scale_loss(discriminator_loss)
+            loss = discriminator_loss + self._r1(real, labels)
+            scaled_loss = self.discriminator_optimizer.scale_loss(loss)
         variables = self.discriminator.trainable_variables
         self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
@@ -73,9 +85,26 @@ class DCGAN(LatentGenerator, AdversarialModel):
         self.discriminator_accuracy.update_state(logits_accuracy(real_logits, fake_logits))
         return self._finish_step(discriminator_loss, generator_loss)
 
+    def _r1(self, images, labels):
+        """Return R₁ in the steps that take it, else 0."""
+        if not self.r1_weight:
+            return 0.0
+
+        def penalty():
+            def judge(x):
+                return self.discriminator(self._with(x, labels), training=True)
+
+            return self.r1_every * self.r1_weight * zero_centred_penalty(judge, images)
+
+        return tf.cond(self.step % self.r1_every == 0, penalty, lambda: 0.0)
+
     def test_step(self, data):
         """Measure both losses and D's accuracy on held-out images, with the averaged G."""
         real_logits, fake_logits = self._judge_held_out(data)
         self.discriminator_accuracy.update_state(logits_accuracy(real_logits, fake_logits))
         discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
         return self._report(discriminator_loss, self._generator_objective(fake_logits))
+
+    def get_config(self):
+        """Return both networks and the settings, for `from_config`."""
+        return {**super().get_config(), "r1_weight": self.r1_weight, "r1_every": self.r1_every}

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_keras.algorithms.randomness import EVALUATION
+from gan_keras.errors import UserError
 
 
 def draw_latents(count, latent_dim, seed=0):
@@ -31,18 +32,40 @@ def draw_images(generator, count, seed=0, labels=None):
         float32 (count, h, w, c) in [-1, 1].
 
     Raises:
-        ValueError: The generator takes no labels, or knows no such label.
+        UserError: The generator takes no labels, or knows no such label.
     """
     latents = draw_latents(count, generator.inputs[0].shape[-1], seed)
     classes = count_classes(generator)
     if classes is None:
         if labels is not None:
-            raise ValueError("this generator takes no labels: name a class-conditional one")
+            raise UserError("this generator takes no labels: name a class-conditional one")
         return generator.predict(latents, batch_size=256, verbose=0)
     labels = np.arange(count) % classes if labels is None else np.broadcast_to(labels, count)
     if labels.min() < 0 or labels.max() >= classes:
-        raise ValueError(f"labels {labels.min()} to {labels.max()}: it knows 0 to {classes - 1}")
+        raise UserError(f"labels {labels.min()} to {labels.max()}: it knows 0 to {classes - 1}")
     return generator.predict([latents, labels.astype("int32")], batch_size=256, verbose=0)
+
+
+class Generator:
+    """A trained generator network alone, as it ships: ready to draw from.
+
+    Args:
+        network: latents → images, or [latents, labels] → images.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.latent_dim = network.inputs[0].shape[-1]
+        self.classes = count_classes(network)
+        self.trainable_variables = network.trainable_variables
+
+    def __call__(self, inputs):
+        """Return the images of given latents, or of [latents, labels]."""
+        return self.network(inputs, training=False)
+
+    def generate(self, count, seed=0, labels=None):
+        """Draw images: see `draw_images`."""
+        return draw_images(self.network, count, seed, labels)
 
 
 class LatentGenerator:

@@ -16,25 +16,8 @@ import tensorflow as tf
 
 from gan_keras.algorithms.adversarial import AdversarialModel
 from gan_keras.algorithms.latents import LatentGenerator
+from gan_keras.algorithms.penalties import one_centred_penalty
 from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
-
-
-def gradient_penalty(critic, between):
-    r"""E (‖∇D(x̂)‖₂ − 1)², Eq. 3 without λ: one norm an image.
-
-    Args:
-        critic: A function of images.
-        between: x̂, (B, …).
-
-    Returns:
-        A float32 scalar ≥ 0; its gradient is finite even where ∇D is zero.
-    """
-    with tf.GradientTape() as tape:
-        tape.watch(between)
-        scores = critic(between)
-    slopes = tf.cast(tape.gradient(scores, between), tf.float32)
-    squares = tf.reduce_sum(tf.square(slopes), axis=list(range(1, slopes.shape.rank)))
-    return tf.reduce_mean(tf.square(tf.sqrt(squares + 1e-12) - 1))
 
 
 @keras.saving.register_keras_serializable(package="gan_keras")
@@ -96,7 +79,7 @@ class WGANGP(LatentGenerator, AdversarialModel):
                 real_scores = self.discriminator(self._with(real, y), training=True)  # D(x)
                 fake_scores = self.discriminator(self._with(fake, y), training=True)  # D(x̃)
                 critic_loss = self._discriminator_objective(real_scores, fake_scores)
-                penalty = gradient_penalty(
+                penalty = one_centred_penalty(
                     lambda x, y=y: self.discriminator(self._with(x, y), training=True), between
                 )
                 loss = critic_loss + self.penalty_weight * penalty
