@@ -31,13 +31,19 @@ from gan_keras.data.digits import DigitBatches, load_digits
 from gan_keras.data.ranges import from_uint8
 from gan_keras.evaluation import digit_floor
 from gan_keras.loading import load
-from gan_keras.metrics.distribution import classifier_features, frechet_distance
+from gan_keras.metrics.distribution import (
+    class_imbalance,
+    classifier_features,
+    frechet_distance,
+    read_images,
+)
 from gan_keras.recipes import get_recipe
 from gan_keras.training.assembly import build_model, compile_model, load_data
 from gan_keras.training.runtime import choose_runtime
 
 REFERENCE = "tutorial"
 TURNS = 24
+MEASURED = {1, 3, 6, 12, 24}  # turns; with the tutorial, the ends of its epochs too
 
 
 class Judge:
@@ -50,10 +56,8 @@ class Judge:
 
     def __call__(self, model):
         """Return (FID, total variation distance of the classes from uniform)."""
-        features = classifier_features(self.classifier, model.generate(self.samples, seed=1))
-        labels = np.argmax(self.classifier.get_layer("logits")(features), axis=1)
-        shares = np.bincount(labels, minlength=10) / len(labels)
-        return frechet_distance(features, self.real), 0.5 * np.abs(shares - 0.1).sum()
+        features, read = read_images(self.classifier, model.generate(self.samples, seed=1))
+        return frechet_distance(features, self.real), class_imbalance(read)
 
 
 class Contestant:
@@ -105,18 +109,19 @@ def compete(systems, data, seed, budget, judge):
     """Train all systems of one seed in turns.
 
     Returns:
-        {system: [{"seconds", "fid", "total_variation"}, …]}, one entry a turn that is measured.
+        {system: [{"turn", "seconds", "fid", "total_variation"}, …]}, the turns that are measured.
     """
     contestants = [Contestant(name, data, seed, budget) for name in systems]
     curves = {name: [] for name in systems}
-    measured = {1, 2, 3, *range(6, TURNS + 1, 3)}  # 3 turns are an eighth of the budget
+    each = TURNS // reference_dcgan.EPOCHS  # turns an epoch of the tutorial
+    measured = MEASURED | (set(range(each, TURNS + 1, each)) if REFERENCE in systems else set())
     for turn in range(1, TURNS + 1):
         for contestant in contestants:
             contestant.train()
             if turn in measured:
                 fid, variation = judge(contestant.model)
-                point = {"seconds": contestant.seconds, "fid": fid, "total_variation": variation}
-                curves[contestant.name].append(point)
+                point = {"turn": turn, "seconds": contestant.seconds, "fid": fid}
+                curves[contestant.name].append(point | {"total_variation": variation})
                 print(f"seed {seed} {contestant.name:10} {turn:3} {point}", file=sys.stderr)
     return curves
 
@@ -151,13 +156,13 @@ def table(results, floor, data):
     for name in results[seeds[0]]:
         curves = [results[seed][name] for seed in seeds]
 
-        def at(turn, curves=curves):
-            return [curve[turn]["fid"] for curve in curves]
+        def at(share, curves=curves):
+            turn = share * TURNS
+            return [point["fid"] for curve in curves for point in curve if point["turn"] == turn]
 
-        half = len(curves[0]) - 5  # 12 of 24 turns; the last is the 24th
         cells = [
             spread([curve[-1]["seconds"] for curve in curves], 0),
-            *(spread(at(turn), 1) for turn in (2, half, -1)),
+            *(spread(at(share), 1) for share in (1 / 8, 1 / 2, 1)),
             spread([min(point["fid"] for point in curve) for curve in curves], 1),
             spread([curve[-1]["total_variation"] for curve in curves], 3),
         ]

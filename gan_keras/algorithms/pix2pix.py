@@ -14,7 +14,9 @@ import keras
 import tensorflow as tf
 
 from gan_keras.algorithms.adversarial import AdversarialModel
+from gan_keras.algorithms.randomness import DISCRIMINATOR
 from gan_keras.data.ranges import DATA_RANGE
+from gan_keras.layers.spectral_norm import power_iteration
 from gan_keras.losses.reconstruction import l1
 from gan_keras.metrics.image_quality import psnr, ssim
 
@@ -27,7 +29,7 @@ class Pix2Pix(AdversarialModel):
         generator: degraded → restored; new, or one that was trained by L1 alone.
         discriminator: [degraded, image] → logits, a PatchGAN.
         l1_weight: λ; 100 in the paper (§4.2).
-        **kwargs: `seed`, `average_decay` of `AdversarialModel`.
+        **kwargs: `seed`, `average_decay`, `augmentation` of `AdversarialModel`.
     """
 
     def __init__(self, generator, discriminator, l1_weight=100.0, **kwargs):
@@ -49,14 +51,19 @@ class Pix2Pix(AdversarialModel):
     def train_step(self, data):
         """Alternate one step on D, then one step on G (Isola et al. 2017, §3.3)."""
         degraded, target, _ = keras.utils.unpack_x_y_sample_weight(data)  # y, x
+        augment = self._draw_augmentation(target, DISCRIMINATOR)
+        seen = augment(degraded)  # with an image: what D sees
 
         with tf.GradientTape() as generator_tape:
             restored = self.generator(degraded, training=True)  # G(y), one pass for both players
 
             # 1. Update the discriminator; the generator's tape does not look.
+            power_iteration(self.discriminator)
             with generator_tape.stop_recording(), tf.GradientTape() as tape:
-                real_logits = self.discriminator([degraded, target], training=True)  # D(y, x)
-                fake_logits = self.discriminator([degraded, restored], training=True)  # D(y, G(y))
+                real_logits = self.discriminator([seen, augment(target)], training=True)  # D(y, x)
+                fake_logits = self.discriminator(
+                    [seen, augment(restored)], training=True
+                )  # D(y, G(y))
                 # §3.3 halves D's objective, to slow it relative to G
                 discriminator_loss = 0.5 * self._discriminator_objective(real_logits, fake_logits)
                 scaled_loss = self.discriminator_optimizer.scale_loss(discriminator_loss)
@@ -65,7 +72,7 @@ class Pix2Pix(AdversarialModel):
                 self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
             # 2. Update the generator against the discriminator as it is now.
-            logits = self.discriminator([degraded, restored], training=True)
+            logits = self.discriminator([seen, augment(restored)], training=True)
             l1_loss = l1(target, restored)
             generator_loss = self._generator_objective(logits) + self.l1_weight * l1_loss
             scaled_loss = self.generator_optimizer.scale_loss(generator_loss)

@@ -1,0 +1,1 @@
+"""What the chapters share and a practitioner does not need."""
