@@ -88,7 +88,7 @@ def load(name_or_path):
 def _with_methods(model):
     """Give a shipped network, which plain Keras loads, the methods of what it was trained as."""
     names = [layer.name for layer in model.layers] if hasattr(model, "inputs") else []
-    if "latents" in names:
+    if "latents" in names and "images" in names:  # a decoder's logits are no images
         from gan_keras.algorithms.latents import Generator
 
         return Generator(model)

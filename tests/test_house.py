@@ -37,7 +37,7 @@ def test_code_lines_counts_code_alone():
 
 
 def test_the_core_reads_in_one_sitting():
-    assert sum(code_lines(path.read_text()) for path in CORE) <= 2700
+    assert sum(code_lines(path.read_text()) for path in CORE) <= 3000
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)

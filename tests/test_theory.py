@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from gan_keras.algorithms.penalties import one_centred_penalty
 from gan_keras.data.degradations import gaussian_noise
 from gan_keras.data.ranges import DATA_RANGE
+from gan_keras.layers.spectral_norm import SpectralConv2D
 from gan_keras.losses.adversarial import discriminator_cross_entropy, generator_non_saturating
 from gan_keras.losses.reconstruction import gaussian_kl, gaussian_log_density, l1
 from gan_keras.metrics.image_quality import psnr
@@ -182,6 +184,59 @@ def test_adams_first_step_is_the_sign_of_the_gradient():
     variable = keras.Variable(np.zeros(4, np.float32))
     keras.optimizers.Adam(0.01, beta_1=0.5, epsilon=1e-12).apply([gradient], [variable])
     np.testing.assert_allclose(variable.value, -0.01 * np.sign(gradient), rtol=1e-4)
+
+
+# 04: slopes and labels
+
+
+@pytest.mark.parametrize("norm", [0.0, 0.5, 1.0, 3.0])
+def test_a_linear_critic_of_norm_c_pays_c_minus_one_squared(norm):
+    weights = np.random.default_rng(0).normal(size=(4, 4, 2)).astype(np.float32)
+    weights *= norm / np.linalg.norm(weights)
+    points = tf.random.stateless_normal((5, 4, 4, 2), [0, 1])
+    value = one_centred_penalty(lambda x: tf.reduce_sum(weights * x, (1, 2, 3)), points)
+    assert float(value) == pytest.approx((norm - 1) ** 2, abs=1e-5)
+
+
+def convolution_norm(layer, size):
+    """Return the largest singular value of a convolution (h, w, 2) → (h, w, 3) as a matrix."""
+    basis = np.eye(size * size * 2, dtype=np.float32).reshape(-1, size, size, 2)
+    return np.linalg.svd(np.asarray(layer(basis)).reshape(len(basis), -1), compute_uv=False)[0]
+
+
+@pytest.mark.parametrize("constant", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 3), (2, 4)])
+def test_a_convolutions_norm_is_at_most_the_root_of_its_size_times_sigma(height, width, constant):
+    """With stride 1: each input pixel is read height·width times; constant kernels come near."""
+    layer = SpectralConv2D(3, (height, width), 1, "same", use_bias=False)
+    layer.build((None, 8, 8, 2))
+    if constant:
+        layer.kernel.assign(tf.ones((height, width, 2, 3)))
+    for _ in range(100):
+        layer.power_iteration()
+    norm, bound = convolution_norm(layer, 8), math.sqrt(height * width)
+    assert norm <= bound * (1 + 1e-3)
+    if constant:
+        assert norm > 0.9 * bound
+    if height * width == 1:
+        assert norm == pytest.approx(1, rel=1e-3)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (0.1, 0.0), (0.25, 0.1)])
+def test_the_best_discriminator_of_smoothed_labels(alpha, beta):
+    """Labels 1 − α and β: D* = ((1 − α)p + βq)/(p + q); only β moves D* towards q/(p + q)."""
+    best = ((1 - alpha) * P + beta * Q) / (P + Q)
+    logits = tf.Variable(np.log(best / (1 - best)), dtype=tf.float32)
+    real, fake = population(P), population(Q)
+    with tf.GradientTape() as tape:
+        loss = discriminator_cross_entropy(
+            tf.gather(logits, real)[:, None], tf.gather(logits, fake)[:, None], 1 - alpha
+        )
+        loss -= beta * tf.reduce_mean(tf.gather(logits, fake))  # a fake label of β
+    gradient = tf.convert_to_tensor(tape.gradient(loss, logits))
+    np.testing.assert_allclose(gradient, np.zeros(4), atol=1e-6)
+    if not beta:
+        np.testing.assert_allclose(best, (1 - alpha) * P / (P + Q))
 
 
 # 05: the bound

@@ -78,6 +78,9 @@ class LatentGenerator:
     def _init_latents(self):
         self.latent_dim = self.generator.inputs[0].shape[-1]
         self.classes = count_classes(self.generator)
+        judged = getattr(self.discriminator, "inputs", None)  # of a subclass they are unknown
+        if judged and len(judged) != len(self.generator.inputs):
+            raise ValueError("one player takes labels, the other does not: both must, or neither")
 
     def _with(self, values, labels):
         """Return what a network takes: z or an image, and its label where there are labels."""

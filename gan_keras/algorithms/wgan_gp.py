@@ -18,6 +18,7 @@ from gan_keras.algorithms.adversarial import AdversarialModel
 from gan_keras.algorithms.latents import LatentGenerator
 from gan_keras.algorithms.penalties import one_centred_penalty
 from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
+from gan_keras.layers.spectral_norm import power_iteration
 
 
 @keras.saving.register_keras_serializable(package="gan_keras")
@@ -25,7 +26,8 @@ class WGANGP(LatentGenerator, AdversarialModel):
     r"""min_G max_D E D(x) − E D(G(z)), with D held near the 1-Lipschitz functions by a penalty.
 
     A batch of `fit` holds the real images of all `n_critic` critic updates of one step, so each
-    update sees fresh ones; images that do not divide evenly are left out.
+    update sees fresh ones; images that do not divide evenly are left out. (A last batch of fewer
+    than `n_critic` images shows them again.)
 
     Args:
         generator: A built network.
@@ -63,18 +65,21 @@ class WGANGP(LatentGenerator, AdversarialModel):
     def train_step(self, data):
         """Take one step of Algorithm 1 (Gulrajani et al. 2017)."""
         real_images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)  # x
-        count = tf.shape(real_images)[0] // self.n_critic
+        images = tf.shape(real_images)[0]
+        count = tf.maximum(images // self.n_critic, 1)
         latents = self.random_normal((self.n_critic * count, self.latent_dim), DISCRIMINATOR)
         all_shares = self.random_uniform((self.n_critic * count, 1, 1, 1), DISCRIMINATOR)  # ε
 
         # 1. Update the critic n_critic times, each on fresh x and z (lines 2–10).
         for update in range(self.n_critic):
             part = slice(update * count, (update + 1) * count)
-            y = None if labels is None else labels[part]
+            rows = tf.range(update * count, (update + 1) * count) % images  # if fewer than n_critic
+            x, y = tf.gather(real_images, rows), None if labels is None else tf.gather(labels, rows)
             fake_images = self.generator(self._with(latents[part], y), training=True)  # x̃
-            augment = self._draw_augmentation(real_images[part], DISCRIMINATOR, update)
-            real, fake = augment(real_images[part]), augment(fake_images)
+            augment = self._draw_augmentation(x, DISCRIMINATOR, update)
+            real, fake = augment(x), augment(fake_images)
             between = all_shares[part] * real + (1 - all_shares[part]) * fake  # x̂
+            power_iteration(self.discriminator)
             with tf.GradientTape() as tape:
                 real_scores = self.discriminator(self._with(real, y), training=True)  # D(x)
                 fake_scores = self.discriminator(self._with(fake, y), training=True)  # D(x̃)
@@ -106,7 +111,8 @@ class WGANGP(LatentGenerator, AdversarialModel):
         """Measure both losses on held-out images, with the averaged G."""
         real_scores, fake_scores = self._judge_held_out(data)
         critic_loss = self._discriminator_objective(real_scores, fake_scores)
-        return self._report(critic_loss, self._generator_objective(fake_scores))
+        logs = self._report(critic_loss, self._generator_objective(fake_scores))
+        return {name: value for name, value in logs.items() if name != "penalty"}
 
     def get_config(self):
         """Return both networks and the settings, for `from_config`."""

@@ -31,6 +31,7 @@ class _SpectralNorm:
             dtype="float32",
             initializer=_unit_normal,
             trainable=False,
+            autocast=False,  # bfloat16 would change its length
             name="direction",
         )
 
@@ -42,7 +43,7 @@ class _SpectralNorm:
     def normalised(self, kernel):
         """Return W/σ(W)."""
         matrix = self._matrix(kernel)
-        image = ops.matmul(matrix, ops.cast(self.direction, "float32"))  # W u
+        image = ops.matmul(matrix, self.direction)  # W u
         norm = ops.sum(ops.stop_gradient(_unit(image)) * image)  # vᵀ W u
         return kernel / ops.cast(ops.maximum(norm, 1e-12), kernel.dtype)
 

@@ -122,8 +122,9 @@ def _build(settings, default):
 def compile_model(model, recipe, jit_compile):
     """Compile a model as its recipe says."""
     steps = recipe.epochs * recipe.steps_per_epoch
+    updates = recipe.algorithm_settings.get("n_critic", 1)  # of D, in a step
 
-    def adam(rate):
+    def adam(rate, steps=steps):
         if recipe.schedule == "linear":
             rate = keras.optimizers.schedules.PolynomialDecay(rate, steps, 0.0)
         elif recipe.schedule == "cosine":
@@ -136,7 +137,8 @@ def compile_model(model, recipe, jit_compile):
     options, rate = {"jit_compile": jit_compile}, recipe.learning_rate
     if recipe.algorithm in (*_GANS, "pix2pix"):
         options |= {"loss": recipe.loss, "label_smoothing": recipe.label_smoothing}
-        model.compile(adam(rate), adam(recipe.discriminator_learning_rate or rate), **options)
+        discriminator_rate = recipe.discriminator_learning_rate or rate
+        model.compile(adam(rate), adam(discriminator_rate, updates * steps), **options)
     elif recipe.algorithm == "vae":
         model.compile(adam(rate), **options)
     elif recipe.algorithm == "classifier":

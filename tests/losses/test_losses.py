@@ -7,10 +7,14 @@ from scipy import stats
 
 from gan_keras.losses.adversarial import (
     LOSSES,
+    critic_wasserstein,
     discriminator_cross_entropy,
+    discriminator_hinge,
     discriminator_least_squares,
     generator_least_squares,
     generator_non_saturating,
+    generator_saturating,
+    generator_wasserstein,
 )
 from gan_keras.losses.reconstruction import (
     bernoulli_log_likelihood,
@@ -65,6 +69,62 @@ def test_least_squares_by_hand():
     assert float(generator_least_squares(fake)) == pytest.approx(0.5 * (1 + 9) / 2)
     assert float(discriminator_least_squares(column(1), column(0))) == 0
     assert float(generator_least_squares(column(1))) == 0
+
+
+def test_the_saturating_loss_is_the_value_of_the_game():
+    # σ(log 3) = 3/4: log(1 − ¾); its slope is −σ, where that of the other loss is −(1 − σ)
+    assert float(generator_saturating(column(math.log(3)))) == pytest.approx(-math.log(4), rel=1e-5)
+    logits = np.array([-8.0, -0.5, 0.0, 1.0, 6.0], np.float32)
+    (slopes,) = gradient(generator_saturating, column(*logits))
+    np.testing.assert_allclose(slopes, -1 / (1 + np.exp(-logits)) / len(logits), rtol=1e-4)
+    fake = column(*logits)
+    game = discriminator_cross_entropy(column(100), fake)  # what D loses of fakes, G gains
+    assert float(generator_saturating(fake)) == pytest.approx(-float(game), rel=1e-5)
+
+
+def test_hinge_by_hand():
+    # real 0.5 and 3 cost ½ and nothing; fake −2 and 0.25 nothing and 1.25
+    real, fake = column(0.5, 3), column(-2, 0.25)
+    assert float(discriminator_hinge(real, fake)) == pytest.approx(0.5 / 2 + 1.25 / 2)
+    slopes = gradient(discriminator_hinge, real, fake)
+    np.testing.assert_array_equal(slopes, [[-0.5, 0], [0, 0.5]])
+    assert LOSSES["hinge"][1] is generator_wasserstein
+
+
+def test_wasserstein_by_hand():
+    real, fake = column(1, 5), column(-2, 0.5)
+    assert float(critic_wasserstein(real, fake)) == pytest.approx(-0.75 - 3)
+    assert float(generator_wasserstein(fake)) == pytest.approx(0.75)
+    slopes = gradient(critic_wasserstein, real, fake)
+    np.testing.assert_array_equal(slopes, [[-0.5, -0.5], [0.5, 0.5]])
+    shifted = critic_wasserstein(real + 7, fake + 7)  # only differences of scores count
+    assert float(shifted) == pytest.approx(-3.75, rel=1e-5)
+
+
+def test_smoothed_cross_entropy_by_hand():
+    # σ(log 3) = 3/4 and a real label of 0.9: −0.9·log ¾ − 0.1·log ¼
+    value = discriminator_cross_entropy(column(math.log(3)), column(-100), real_label=0.9)
+    assert float(value) == pytest.approx(-0.9 * math.log(3 / 4) - 0.1 * math.log(1 / 4), rel=1e-5)
+    real, fake = gradient(
+        lambda a, b: discriminator_cross_entropy(a, b, real_label=0.9), column(0, 2), column(0, 2)
+    )
+    sigma = 1 / (1 + np.exp([0.0, -2.0]))
+    np.testing.assert_allclose(real, (sigma - 0.9) / 2, rtol=1e-5)
+    np.testing.assert_allclose(fake, sigma / 2, rtol=1e-5)  # one-sided: fake stays 0
+    best = math.log(9)  # a discriminator that is more sure than 0.9 is pulled back
+    (slope,) = gradient(
+        lambda a: discriminator_cross_entropy(a, column(-100), real_label=0.9), column(best)
+    )
+    assert slope == pytest.approx(0, abs=1e-6)
+
+
+def test_smoothed_least_squares_by_hand():
+    value = discriminator_least_squares(column(1, 0.5), column(0, -2), real_label=0.75)
+    assert float(value) == pytest.approx(0.5 * (2 * 0.25**2 / 2 + 4 / 2))
+    (slope,) = gradient(
+        lambda a: discriminator_least_squares(a, column(0), real_label=0.75), column(0.75)
+    )
+    assert slope == 0
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -4,8 +4,14 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from gan_keras.networks.adversarial_digits import (
+    build_critic,
+    build_projection_discriminator,
+    build_spectral_discriminator,
+)
 from gan_keras.networks.digits import (
     build_classifier,
+    build_conditional_generator,
     build_decoder,
     build_discriminator,
     build_encoder,
@@ -31,6 +37,12 @@ BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
     "discriminator": (lambda: build_discriminator(base_filters=4), [(2, 28, 28, 1)], [(2, 1)]),
     "colour discriminator": (
         lambda: build_discriminator((32, 24, 3), base_filters=4),
+        [(2, 32, 24, 3)],
+        [(2, 1)],
+    ),
+    "critic": (lambda: build_critic(base_filters=2), [(2, 28, 28, 1)], [(2, 1)]),
+    "colour critic": (
+        lambda: build_critic((32, 24, 3), base_filters=2),
         [(2, 32, 24, 3)],
         [(2, 1)],
     ),
@@ -106,8 +118,57 @@ def test_generator_fills_its_range_and_stays_in_it(randomise, shape):
     assert images.min() < -0.9 and images.max() > 0.9
 
 
+def images_of(count, shape=(16, 16, 1)):
+    return np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_networks_with_labels_or_norms_have_float32_outputs_under_any_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    generator = build_conditional_generator((16, 24, 3), latent_dim=6, base_filters=4, classes=3)
+    labels = np.array([2, 0])
+    images = generator([np.ones((2, 6), np.float32), labels], training=True)
+    assert images.shape == (2, 16, 24, 3) and images.dtype == tf.float32
+    assert np.abs(images).max() <= 1
+    discriminator = build_projection_discriminator((16, 24, 3), base_filters=4, classes=3)
+    logits = discriminator([images, tf.constant(labels)], training=True)
+    assert logits.shape == (2, 1) and logits.dtype == tf.float32
+    logits = build_spectral_discriminator((16, 24, 3), base_filters=4)(images)
+    assert logits.shape == (2, 1) and logits.dtype == tf.float32
+
+
+def test_a_projection_discriminator_by_hand(randomise):
+    """a(φ) + v(y)·φ, with φ read out of the network."""
+    network = randomise(build_projection_discriminator((16, 16, 1), base_filters=2, classes=3))
+    images, labels = images_of(6), np.array([0, 1, 2, 2, 1, 0])
+    dense = network.get_layer("logits")
+    features = keras.Model(network.inputs[0], dense.input)(images).numpy()  # φ(x)
+    embedded = np.array(network.get_layer("embedding").embeddings)[labels]  # v(y)
+    expected = features @ np.array(dense.kernel) + np.array(dense.bias)
+    expected += (embedded * features).sum(1, keepdims=True)
+    np.testing.assert_allclose(network([images, labels]), expected, rtol=1e-4, atol=1e-5)
+    others = network([images, (labels + 1) % 3])
+    assert np.abs(others - expected).min() > 1e-4  # the label counts, for each image
+
+
+def test_a_new_projection_discriminator_knows_no_label():
+    network = build_projection_discriminator((16, 16, 1), base_filters=2, classes=3)
+    images = images_of(2)
+    first, second = (network([images, np.full(2, label)]) for label in (0, 2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("build", [build_critic, build_spectral_discriminator])
+def test_the_score_of_an_image_depends_on_no_other(randomise, build):
+    network = randomise(build((16, 16, 1), base_filters=2))
+    images = images_of(4)
+    alone = np.concatenate([network(images[i : i + 1], training=True) for i in range(4)])
+    np.testing.assert_allclose(network(images, training=True), alone, rtol=1e-4, atol=1e-5)
+    assert np.ptp(alone) > 1e-3
+
+
 @pytest.mark.parametrize("shape", [(30, 28, 1), (28, 30, 1), (7, 7, 3)])
-@pytest.mark.parametrize("build", [build_generator, build_decoder])
+@pytest.mark.parametrize("build", [build_generator, build_conditional_generator, build_decoder])
 def test_sides_that_cannot_be_doubled_twice_are_refused(build, shape):
     with pytest.raises(ValueError, match="divisible by 4"):
         build(shape, base_filters=4)
