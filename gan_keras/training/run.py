@@ -9,6 +9,7 @@ from pathlib import Path
 from platform import python_version
 
 import keras
+from tqdm import tqdm
 
 from gan_keras.errors import UserError
 from gan_keras.loading import load, run_settings
@@ -16,6 +17,7 @@ from gan_keras.recipes import get_recipe
 from gan_keras.training.assembly import build_model, compile_model, load_data, sample_image
 from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
 from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
+from gan_keras.training.doctor import TrainingDoctor
 from gan_keras.training.runtime import choose_runtime
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow", "scikit-image", "jax")
@@ -96,6 +98,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
     recorder = RunRecorder(folder, draw, first_epoch, seconds)
     progress = Progress(recipe.name, recipe.epochs)
     callbacks = [StopAtNaN(), progress, recorder]
+    if hasattr(model, "discriminator"):
+        callbacks.append(TrainingDoctor(data, say=tqdm.write))
     if keras.backend.backend() == "tensorflow":
         callbacks.append(keras.callbacks.TensorBoard(folder / "logs", write_graph=False))
     try:
