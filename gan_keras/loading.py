@@ -68,7 +68,7 @@ def load(name_or_path):
         UserError: There is no such model, or the file is not a Keras model.
 
     Example:
-        >>> digits = gan_keras.load("digits").generate(16)
+        >>> digits = gan_keras.load("runs/digits").generate(16)
     """
     path = model_path(name_or_path)
     if keras.backend.backend() == "tensorflow":  # the imports register the classes
