@@ -53,11 +53,9 @@ def test_card_says_how_it_was_made(name):
     assert card["recipe"]["seed"] >= 0
     assert card["seconds"] > 60
     assert len(card["curve"]["epoch"]) == card["recipe"]["epochs"]
-    recipe = gan_keras.get_recipe(card["recipe"]["name"])
-    published = recipe.to_dict()
-    assert {k: v for k, v in published.items() if k != "data"} == {
-        k: v for k, v in card["recipe"].items() if k != "data"
-    }
+    published = gan_keras.get_recipe(card["recipe"]["name"])
+    trained = gan_keras.Recipe(**card["recipe"])  # settings that are newer have their defaults
+    assert trained.replace(data=published.data).to_dict() == published.to_dict()
     assert "bad at" in (WEIGHTS / f"{name}.md").read_text()
 
 

@@ -198,7 +198,7 @@ def build_small(critic=build_critic, **settings):
     return model
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_last_batch_of_few_images_does_no_harm(jit_compile):
     model = build_small(n_critic=3)
     model.compile(*sgd(0.01, 0.01), jit_compile=jit_compile)

@@ -313,6 +313,7 @@ def test_errors_say_what_to_give():
         train(build("gan"), ring(), steps=30)
 
 
+@pytest.mark.slow
 def test_spectral_norm_keeps_modes_that_the_plain_gan_loses():
     """One network, one budget; a wider ring than the benchmark's, for seconds."""
     kept = {}

@@ -139,7 +139,15 @@ def check_ill(accident, images, seed):
     assert all(np.isfinite(value) for value in finding.evidence.values())
 
 
-@pytest.mark.parametrize("accident", ILL, ids=lambda accident: accident.__name__)
+@pytest.mark.parametrize(
+    "accident",
+    [
+        pytest.param(frozen_discriminator, marks=pytest.mark.slow),
+        pytest.param(overwhelming_discriminator, marks=pytest.mark.slow),
+        slow_statistics,
+        forgotten_training,
+    ],
+)
 def test_an_illness_on_digits_is_named(images, accident):
     check_ill(accident, images["digits"], seed=0)
 
