@@ -156,7 +156,7 @@ RECIPES = {
             beta_2=0.99,
             batch_size=64,
             steps_per_epoch=1000,
-            epochs=10,
+            epochs=25,
             algorithm_settings={"r1_weight": 2.0, "r1_every": 4},
         ),
         Recipe(
