@@ -19,6 +19,7 @@ import time
 
 import keras
 import tensorflow as tf
+from reference_dcgan import ReferenceDCGAN
 
 from gan_keras.algorithms.dcgan import DCGAN
 from gan_keras.networks.digits import build_discriminator, build_generator
@@ -38,37 +39,13 @@ def build_ours(precision, jit_compile):
     return lambda images: step((images,))
 
 
-def build_usual(batch):
+def build_usual():
     """Return the usual public step: two tapes, one z, float32, no XLA."""
     keras.config.set_dtype_policy("float32")
-    generator, discriminator = build_generator(), build_discriminator()
-    optimizers = keras.optimizers.Adam(1e-4), keras.optimizers.Adam(1e-4)
-    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
-
-    @tf.function
-    def step(images):
-        latents = tf.random.normal((batch, generator.input_shape[-1]))
-        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            fake_images = generator(latents, training=True)
-            real = discriminator(images, training=True)
-            fake = discriminator(fake_images, training=True)
-            generator_loss = cross_entropy(tf.ones_like(fake), fake)
-            real_loss = cross_entropy(tf.ones_like(real), real)
-            discriminator_loss = real_loss + cross_entropy(tf.zeros_like(fake), fake)
-        players = (
-            (optimizers[0], generator_tape, generator_loss, generator.trainable_variables),
-            (
-                optimizers[1],
-                discriminator_tape,
-                discriminator_loss,
-                discriminator.trainable_variables,
-            ),
-        )
-        for optimizer, tape, loss, variables in players:
-            optimizer.apply(tape.gradient(loss, variables), variables)
-        return discriminator_loss
-
-    return step
+    model = ReferenceDCGAN(build_generator(), build_discriminator())
+    model.compile()
+    step = tf.function(model.train_step)
+    return lambda images: step((images,))
 
 
 def main():
@@ -83,7 +60,7 @@ def main():
     steps = {
         "ours, bfloat16": build_ours("mixed_bfloat16", runtime.jit_compile),
         "ours, float32": build_ours("float32", runtime.jit_compile),
-        "usual, float32": build_usual(args.batch),
+        "usual, float32": build_usual(),
     }
     for step in steps.values():
         step(images)

@@ -43,11 +43,17 @@ def build_discriminator():
 
 
 class ReferenceDCGAN(keras.Model):
-    """The tutorials' training step as a Keras model."""
+    """The tutorials' training step as a Keras model.
 
-    def __init__(self):
+    Args:
+        generator: latents → images; None builds the tutorials'.
+        discriminator: images → logits; likewise.
+    """
+
+    def __init__(self, generator=None, discriminator=None):
         super().__init__()
-        self.generator, self.discriminator = build_generator(), build_discriminator()
+        self.generator = generator or build_generator()
+        self.discriminator = discriminator or build_discriminator()
         self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         self.built = True
 
@@ -69,16 +75,18 @@ class ReferenceDCGAN(keras.Model):
     def train_step(self, data):
         """Update both players from the same forward passes."""
         (images,) = data
-        latents = tf.random.normal((tf.shape(images)[0], LATENT_DIM))
-        with tf.GradientTape(persistent=True) as tape:
+        latents = tf.random.normal((tf.shape(images)[0], self.generator.input_shape[-1]))
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake_images = self.generator(latents, training=True)
             real = self.discriminator(images, training=True)
             fake = self.discriminator(fake_images, training=True)
             generator_loss = self.cross_entropy(tf.ones_like(fake), fake)
             discriminator_loss = self.cross_entropy(tf.ones_like(real), real)
             discriminator_loss += self.cross_entropy(tf.zeros_like(fake), fake)
+        tapes = generator_tape, discriminator_tape
         losses = generator_loss, discriminator_loss
-        for optimizer, network, loss in zip(self.optimizers, self._players(), losses, strict=True):
+        players = zip(self.optimizers, self._players(), tapes, losses, strict=True)
+        for optimizer, network, tape, loss in players:
             variables = network.trainable_variables
             optimizer.apply(tape.gradient(loss, variables), variables)
         return {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss}

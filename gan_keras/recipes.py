@@ -71,6 +71,23 @@ class Recipe:
 
 _NOISE = {"name": "gaussian_noise", "sigma": 25}
 
+_DIGITS = Recipe(
+    "digits",
+    "Digits, the best we know: DCGAN with R₁ and a critic without normalisation",
+    "dcgan",
+    "mnist",
+    network={"latent_dim": 100, "base_filters": 64},
+    discriminator={"builder": "build_critic", "base_filters": 64},
+    learning_rate=1.5e-3,
+    discriminator_learning_rate=7.5e-4,  # equal rates took twice as long to the same FID
+    beta_1=0.0,  # Mescheder et al. 2018, §4
+    beta_2=0.99,
+    batch_size=64,
+    steps_per_epoch=1000,
+    epochs=25,
+    algorithm_settings={"r1_weight": 2.0, "r1_every": 4},
+)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in [
@@ -143,57 +160,24 @@ RECIPES = {
             epochs=10,
             algorithm_settings={"n_critic": 5, "average_decay": 0.99},
         ),
-        Recipe(
-            "digits",
-            "Digits, the best we know: DCGAN with R₁ and a critic without normalisation",
-            "dcgan",
-            "mnist",
-            network={"latent_dim": 100, "base_filters": 64},
-            discriminator={"builder": "build_critic", "base_filters": 64},
-            learning_rate=1.5e-3,
-            discriminator_learning_rate=7.5e-4,  # equal rates took twice as long to the same FID
-            beta_1=0.0,  # Mescheder et al. 2018, §4
-            beta_2=0.99,
-            batch_size=64,
-            steps_per_epoch=1000,
-            epochs=25,
-            algorithm_settings={"r1_weight": 2.0, "r1_every": 4},
-        ),
-        Recipe(
-            "digits-5k",
-            "The same on the 4,000 digits of mnist-5k, with differentiable augmentation",
-            "dcgan",
-            "mnist-5k",
-            network={"latent_dim": 100, "base_filters": 64},
-            discriminator={"builder": "build_critic", "base_filters": 64},
-            learning_rate=1.5e-3,
-            discriminator_learning_rate=7.5e-4,
-            beta_1=0.0,
-            beta_2=0.99,
-            batch_size=64,
-            steps_per_epoch=1000,
+        _DIGITS,
+        _DIGITS.replace(
+            name="digits-5k",
+            title="The same on the 4,000 digits of mnist-5k, with differentiable augmentation",
+            data="mnist-5k",
             epochs=5,
             algorithm_settings={
-                "r1_weight": 2.0,
-                "r1_every": 4,
+                **_DIGITS.algorithm_settings,
                 "augmentation": ["translation", "cutout"],
             },
         ),
-        Recipe(
-            "digits-by-class",
-            "Digits of a class that you name: the same with labels and a projection discriminator",
-            "dcgan",
-            "mnist",
+        _DIGITS.replace(
+            name="digits-by-class",
+            title="Digits of a class that you name: the same with labels and a projection "
+            "discriminator",
             network={"builder": "build_conditional_generator", "classes": 10},
             discriminator={"builder": "build_projection_discriminator", "classes": 10},
-            learning_rate=1.5e-3,
-            discriminator_learning_rate=7.5e-4,
-            beta_1=0.0,
-            beta_2=0.99,
-            batch_size=64,
-            steps_per_epoch=1000,
             epochs=5,
-            algorithm_settings={"r1_weight": 2.0, "r1_every": 4},
         ),
         Recipe(
             "digits-vae",

@@ -38,13 +38,13 @@ class _SpectralNorm:
     def power_iteration(self):
         """Move u one step towards the largest singular direction (Algorithm 1)."""
         matrix = self._matrix(self.kernel)
-        self.direction.assign(_unit(ops.matmul(_unit(ops.matmul(matrix, self.direction)), matrix)))
+        self.direction.assign(unit(ops.matmul(unit(ops.matmul(matrix, self.direction)), matrix)))
 
     def normalised(self, kernel):
         """Return W/σ(W)."""
         matrix = self._matrix(kernel)
         image = ops.matmul(matrix, self.direction)  # W u
-        norm = ops.sum(ops.stop_gradient(_unit(image)) * image)  # vᵀ W u
+        norm = ops.sum(ops.stop_gradient(unit(image)) * image)  # vᵀ W u
         return kernel / ops.cast(ops.maximum(norm, 1e-12), kernel.dtype)
 
     def save_own_variables(self, store):
@@ -62,12 +62,13 @@ class _SpectralNorm:
         return ops.reshape(ops.cast(kernel, "float32"), (-1, kernel.shape[-1]))
 
 
-def _unit(vector):
-    return vector / ops.maximum(ops.norm(vector), 1e-12)
+def unit(vectors):
+    """Scale vectors, along their last axis, to length 1; zero stays zero."""
+    return vectors / ops.maximum(ops.norm(vectors, axis=-1, keepdims=True), 1e-12)
 
 
 def _unit_normal(shape, dtype=None):
-    return _unit(keras.random.normal(shape, dtype=dtype))
+    return unit(keras.random.normal(shape, dtype=dtype))
 
 
 @keras.saving.register_keras_serializable(package="gan_keras")
@@ -96,5 +97,5 @@ def power_iteration(network):
     An algorithm calls this once a discriminator update; networks without such layers ignore it.
     """
     for layer in network.layers:
-        if isinstance(layer, _SpectralNorm):
+        if hasattr(layer, "power_iteration"):
             layer.power_iteration()

@@ -15,6 +15,8 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from gan_keras.layers.spectral_norm import unit
+
 CRITIC, GENERATOR = range(2)  # players: each has its own initial weights
 
 
@@ -70,33 +72,22 @@ class StackedSpectralDense(StackedDense):
         normal = self._stack(keras.initializers.RandomNormal)
         self.direction = self.add_weight(
             shape=(len(self.keys), 1, self.units),
-            initializer=lambda *args, **kwargs: _unit(normal(*args, **kwargs)),
+            initializer=lambda *args, **kwargs: unit(normal(*args, **kwargs)),
             trainable=False,
             name="direction",
         )
 
     def power_iteration(self):
         """Move every seed's u one step towards its largest singular direction (Algorithm 1)."""
-        other = _unit(ops.einsum("siu,sou->soi", self.kernel, self.direction))  # v
-        self.direction.assign(_unit(ops.matmul(other, self.kernel)))
+        other = unit(ops.einsum("siu,sou->soi", self.kernel, self.direction))  # v
+        self.direction.assign(unit(ops.matmul(other, self.kernel)))
 
     def call(self, inputs):
         """Multiply by W/σ(W), σ(W) = vᵀWu with u and v held fixed."""
         image = ops.einsum("siu,sou->soi", self.kernel, self.direction)  # W u
-        norm = ops.sum(ops.stop_gradient(_unit(image)) * image, axis=-1, keepdims=True)
+        norm = ops.sum(ops.stop_gradient(unit(image)) * image, axis=-1, keepdims=True)
         kernel = self.kernel / ops.maximum(norm, 1e-12)
         return self.activation(ops.matmul(inputs, kernel) + self.bias)
-
-
-def _unit(vectors):
-    return vectors / ops.maximum(ops.norm(vectors, axis=-1, keepdims=True), 1e-12)
-
-
-def power_iteration(network):
-    """Let each spectrally normalised layer refine its estimate by one step; ignore the others."""
-    for layer in network.layers:
-        if isinstance(layer, StackedSpectralDense):
-            layer.power_iteration()
 
 
 def _build(layer, sizes, seeds, player):

@@ -24,12 +24,12 @@ import tensorflow as tf
 from keras import ops
 
 from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR, SeededRandomness
+from gan_keras.layers.spectral_norm import power_iteration
 from gan_keras.losses.adversarial import LOSSES
 from gan_keras.teaching.stacked import (
     build_stacked_discriminator,
     build_stacked_generator,
     build_stacked_spectral_discriminator,
-    power_iteration,
     stacked_gradient_penalty,
 )
 from gan_keras.teaching.toys import mode_shares

@@ -99,7 +99,7 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
     progress = Progress(recipe.name, recipe.epochs)
     callbacks = [StopAtNaN(), progress, recorder]
     if hasattr(model, "discriminator"):
-        callbacks.append(TrainingDoctor(data, say=tqdm.write))
+        callbacks.append(TrainingDoctor(data, partial(_say_above_the_bar, say)))
     if keras.backend.backend() == "tensorflow":
         callbacks.append(keras.callbacks.TensorBoard(folder / "logs", write_graph=False))
     try:
@@ -121,6 +121,11 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
         model.save(path)
     say(f"  {recipe.epochs} epochs in {recorder.seconds:.0f} s: {folder / 'model.keras'}")
     return model
+
+
+def _say_above_the_bar(say, line):
+    with tqdm.external_write_mode():
+        say(line)
 
 
 def _run_to_resume(folder, recipe, resume, overwrite):

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan_keras.layers.spectral_norm import power_iteration
 from gan_keras.teaching.stacked import (
     StackedSpectralDense,
     build_stacked_spectral_discriminator,
-    power_iteration,
     stacked_gradient_penalty,
 )
 from gan_keras.teaching.toy_gans import ALGORITHMS, build_stacked, train
