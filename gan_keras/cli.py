@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 from gan_keras.errors import UserError
@@ -61,6 +62,14 @@ def _parser():
     which.add_argument("--task", default="denoise", help="a shipped enhancer (see `list`)")
     which.add_argument("--model", help="a run or a .keras file of your own")
     c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
+    c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
+    c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
+    where = c.add_mutually_exclusive_group()
+    where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
+    where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
+    c.add_argument(
+        "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
+    )
 
     for name, help in (
         ("evaluate", "Measure one model on data that it did not see."),
@@ -75,6 +84,10 @@ def _parser():
     c.add_argument("model", help="a run, a .keras file or a shipped name")
     c.add_argument("--name", help="the served name (that of the run or file)")
     c.add_argument("--out", default="saved_models")
+
+    c = add("museum", _museum, "List the course's bug museum, or run one exhibit in seconds.")
+    c.add_argument("exhibit", nargs="?", metavar="NUMBER")
+    c.add_argument("--out", help="where its picture goes (museum_NUMBER.png)")
 
     add("list", _list, "List recipes, data sets, shipped models and degradations.")
     add("info", _info, "Print versions, hardware and what was picked for it: for bug reports.")
@@ -136,7 +149,9 @@ def _enhance(args):
     from tqdm import tqdm
 
     from gan_keras.data.photo_files import images_in
+    from gan_keras.restoration.changes import map_of_changes, marked, read_mask
     from gan_keras.restoration.enhancer import Enhancer
+    from gan_keras.restoration.files import write_image
 
     jobs = {}  # target → source
     for path in map(Path, args.paths):
@@ -148,7 +163,10 @@ def _enhance(args):
                     "name one folder at a time, or another --out"
                 )
             jobs[target] = source
-    enhancer = Enhancer.load(args.model or args.task)
+    enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
+    mask = None
+    if args.mask or args.mask_colour:
+        mask = partial(read_mask, args.mask) if args.mask else partial(marked, args.mask_colour)
     failed = []
     with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
         for target, source in jobs.items():
@@ -159,7 +177,10 @@ def _enhance(args):
                 bar.refresh()
 
             try:
-                enhancer.enhance_file(source, target, on_tile)
+                before, after = enhancer.enhance_file(source, target, mask, on_tile)
+                if args.show_changes:
+                    shown = target.with_name(f"{target.name}.changes.png")
+                    write_image(shown, map_of_changes(before, after))
             except UserError as error:
                 failed.append(str(error))
             bar.n = done + 1
@@ -186,6 +207,14 @@ def _export(args):
 
     enhancer = Enhancer.load(args.model)
     print(export_enhancer(enhancer, args.name or Path(args.model).stem, args.out))
+
+
+def _museum(args):
+    from gan_keras.teaching import museum
+
+    if args.exhibit:
+        _quiet()
+    museum.visit(args.exhibit, args.out)
 
 
 def _list(args):

@@ -20,6 +20,7 @@ from gan_keras.metrics.image_quality import psnr
 from gan_keras.plots import comparison, sample_grid
 from gan_keras.recipes import get_recipe
 from gan_keras.report import write_report
+from gan_keras.restoration.classical import classics_for
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.serving import restore_with_tensorflow
 from gan_keras.serving.export import export_enhancer
@@ -138,7 +139,7 @@ def _measure_photos(folder, seed):
     enhancers = {RUNS[run]: Enhancer.load(folder / run) for run in ("restorer", "pix2pix")}
     recipe = get_recipe("restorer")
     photographs = test_photographs(recipe.to_dict(), seed=seed)
-    rows, shown = photo_rows(enhancers, photographs, recipe.degradation["sigma"], keep=True)
+    rows, shown = photo_rows(enhancers, photographs, classics_for(recipe.degradation), keep=True)
     comparisons, sliders = [], []
     for name, pictures in shown.items():
         chosen = ["do nothing", "non-local means, tuned", RUNS["restorer"], RUNS["pix2pix"]]

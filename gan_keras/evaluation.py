@@ -23,7 +23,7 @@ from gan_keras.metrics.distribution import (
 from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.metrics.manifold import memorisation
 from gan_keras.recipes import get_recipe
-from gan_keras.restoration.classical import DENOISERS
+from gan_keras.restoration.classical import classics_for
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import read_image
 from gan_keras.training.callbacks import read_seconds
@@ -130,44 +130,55 @@ def test_photographs(recipe, data=None, seed=42):
         except UserError as error:
             warnings.warn(f"skipped: {error}", stacklevel=2)
             continue
-        yield Path(path).stem, degrade(target, np.random.default_rng([seed, index])), target
+        degraded = degrade(target, np.random.default_rng([seed, index]))
+        scale = target.shape[0] // degraded.shape[0]  # what is beyond a multiple is left out
+        height, width = degraded.shape[:2]
+        yield Path(path).stem, degraded, target[: scale * height, : scale * width]
 
 
-def photo_rows(enhancers, photographs, sigma=None, keep=False):
-    """Measure enhancers beside doing nothing and, for noise of a known σ, the classics.
+def photo_rows(enhancers, photographs, classics=None, keep=False):
+    """Measure enhancers beside doing nothing and the classics.
 
-    Every method gets the same degraded photographs; every output is clipped to [-1, 1].
+    Every method gets the same degraded photographs; every output is clipped to [-1, 1]. Doing
+    nothing to a smaller photograph is to repeat its pixels.
 
     Args:
         enhancers: {name: Enhancer}.
-        photographs: An iterable of (name, degraded, target), each float32 (H, W, 3) in [-1, 1].
-        sigma: The noise's standard deviation in grey levels; None leaves the classics out.
+        photographs: An iterable of (name, degraded, target): float32 (h, w, 3), or (h, w, 4) with
+            a mask as `degradations.holes` makes it, and (s·h, s·w, 3), in [-1, 1].
+        classics: {name: function from degraded to restored}; see `classical.classics_for`.
         keep: Whether to return the restored pictures too.
 
     Returns:
         (rows, pictures): rows with `method`, `kind`, `psnr` (dB), `ssim`,
-        `seconds_per_megapixel`, `parameters` and `photographs`, the number of them that the means
-        are over; and, with `keep`, {photograph: {method: picture, "target": …}}.
+        `seconds_per_megapixel` of the result, `parameters` and `photographs`, the number of them
+        that the means are over; and, with `keep`, {photograph: {method: picture, "target": …}}.
 
     Raises:
-        UserError: A picture is too small for SSIM, or changed its size.
+        UserError: A picture is too small for SSIM, or its size is no multiple.
     """
-    methods = {"do nothing": ("nothing", lambda image: image, 0)}
-    for name, method in DENOISERS.items() if sigma else ():
-        methods[name] = ("classical", partial(method, sigma=sigma), 0)
+    methods = {"do nothing": ("nothing", None, 0)}
+    methods |= {name: ("classical", method, 0) for name, method in (classics or {}).items()}
     for name, enhancer in enhancers.items():
-        methods[name] = ("ours", enhancer, enhancer.network.count_params())
+        restore = partial(_enhance, enhancer)
+        methods[name] = ("ours", restore, enhancer.network.count_params())
     pictures, values = {}, {name: [] for name in methods}
     for photograph, degraded, target in photographs:
-        if degraded.shape != target.shape or min(target.shape[:2]) < SMALLEST:
+        scale = target.shape[0] // degraded.shape[0]
+        enlarged = scale * degraded.shape[0], scale * degraded.shape[1]
+        if enlarged != target.shape[:2] or min(enlarged) < SMALLEST:
             raise UserError(
-                f"{photograph}: {degraded.shape} and {target.shape}: equal sizes of {SMALLEST} "
-                "pixels or more a side are wanted"
+                f"{photograph}: {degraded.shape} and {target.shape}: equal sizes, or multiples, of "
+                f"{SMALLEST} pixels or more a side are wanted"
             )
         shown = {"target": target}
         for name, (_, restore, _) in methods.items():
             started = time.perf_counter()
-            shown[name] = np.clip(restore(degraded), -1, 1)
+            if restore is None:
+                shown[name] = degraded[..., :3].repeat(scale, axis=0).repeat(scale, axis=1)
+            else:
+                shown[name] = restore(degraded)
+            shown[name] = np.clip(shown[name], -1, 1)
             seconds = time.perf_counter() - started
             pair = target[None], shown[name][None], DATA_RANGE
             measured = float(psnr(*pair)[0]), float(ssim(*pair)[0])
@@ -183,16 +194,9 @@ def photo_rows(enhancers, photographs, sigma=None, keep=False):
     return rows, pictures
 
 
-def noise_sigma(recipe):
-    """Return σ in grey levels where a recipe's degradation is Gaussian noise of one σ, else None.
-
-    Args:
-        recipe: A recipe's settings as a dictionary; {} stands for those of "restorer".
-    """
-    degradation = recipe.get("degradation", get_recipe("restorer").degradation)
-    if isinstance(degradation, dict) and degradation.get("name") == "gaussian_noise":
-        return degradation["sigma"] if np.ndim(degradation["sigma"]) == 0 else None
-    return None
+def _enhance(enhancer, degraded):
+    mask = degraded[..., 3] < 0 if degraded.shape[2] == 4 else None
+    return enhancer(degraded[..., :3], mask)
 
 
 def measure(paths, data=None, seed=42, say=print):
@@ -235,8 +239,8 @@ def measure(paths, data=None, seed=42, say=print):
             raise UserError("these models were trained for different things: evaluate one by one")
         recipe = next(filter(None, recipes), {})
         photographs = test_photographs(recipe, data, seed)
-        result["photos"], _ = photo_rows(enhancers, photographs, noise_sigma(recipe))
         degradation = recipe.get("degradation", get_recipe("restorer").degradation)
+        result["photos"], _ = photo_rows(enhancers, photographs, classics_for(degradation))
         say(f"{data or recipe.get('data', 'photos')}: {degradation or 'pairs'}")
     _print_tables(result, say)
     return result

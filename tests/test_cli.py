@@ -330,6 +330,61 @@ def test_enhance_keeps_sizes_names_and_folders(capfd, tmp_path, restorer_file):
     np.testing.assert_array_equal(np.asarray(Image.open(out / "a.png")), expected)
 
 
+def test_enhance_fills_in_what_is_marked_and_shows_what_changed(capfd, tmp_path, randomise):
+    from gan_keras.networks.restorer import build_inpainter
+
+    model = tmp_path / "inpainter.keras"
+    randomise(build_inpainter(filters=(2,), blocks=(1,))).save(model)
+    photo, out = photograph(tmp_path / "a.png"), tmp_path / "out"
+    pixels = np.asarray(Image.open(photo)).copy()
+    pixels[3:6] = (255, 0, 0)
+    Image.fromarray(pixels).save(photo)
+    lost = np.zeros((17, 23), bool)
+    lost[3:6] = True
+    Image.fromarray(lost).save(tmp_path / "mask.png")
+    results = []
+    for options in (["--mask", tmp_path / "mask.png"], ["--mask-colour", "#fa0408"]):
+        arguments = ["enhance", photo, "--model", model, "--out", out, "--show-changes", *options]
+        assert run(capfd, *arguments)[0] == 0
+        results.append(np.asarray(Image.open(out / "a.png")))
+        np.testing.assert_array_equal(results[-1][~lost], pixels[~lost])
+        assert (results[-1][lost] != pixels[lost]).any()
+    np.testing.assert_array_equal(*results)
+    changes = np.asarray(Image.open(out / "a.png.changes.png")).astype(float) - 127.5
+    assert np.abs(changes[~lost]).max() <= 0.5
+    expected = np.clip(4 * (results[0][lost] - pixels[lost].astype(float)), -127.5, 127.5)
+    np.testing.assert_allclose(changes[lost], expected, atol=0.6)
+    Image.fromarray(lost[:5]).save(tmp_path / "small.png")
+    common = ["enhance", photo, "--model", model, "--out", out]
+    assert "equal sizes" in mistake(capfd, *common, "--mask", tmp_path / "small.png")
+    assert "no pixel is marked" in mistake(capfd, *common, "--mask-colour", "lime")
+    assert "no colour 'redd'" in mistake(capfd, *common, "--mask-colour", "redd")
+    assert "give a mask" in mistake(capfd, *common)
+
+
+def test_enhance_scales_the_change_and_takes_the_mean_of_turns(capfd, tmp_path, restorer_file):
+    photo = photograph(tmp_path / "a.png")
+    before = np.asarray(Image.open(photo))
+
+    def enhanced(*options):
+        out = tmp_path / "out"
+        assert (
+            run(capfd, "enhance", photo, "--model", restorer_file, "--out", out, *options)[0] == 0
+        )
+        return np.asarray(Image.open(out / "a.png"))
+
+    full = enhanced()
+    np.testing.assert_array_equal(enhanced("--strength", "0"), before)
+    half = enhanced("--strength", "0.5")
+    np.testing.assert_allclose(half, (full + before.astype(float)) / 2, atol=1)
+    assert (enhanced("--best") != full).any()
+    arguments = ["enhance", photo, "--model", restorer_file, "--out", tmp_path / "out"]
+    assert "strength 2.0" in mistake(capfd, *arguments, "--strength", "2")
+    assert "takes no mask" in mistake(
+        capfd, *arguments, "--mask-colour", str("#{:02x}{:02x}{:02x}".format(*before[0, 0]))
+    )
+
+
 def test_enhance_skips_bad_files_and_names_them(capfd, tmp_path, restorer_file):
     source, out = tmp_path / "photos", tmp_path / "out"
     photograph(source / "good.png")

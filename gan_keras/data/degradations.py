@@ -184,6 +184,26 @@ def scratches(image, generator, *, count=(3, 8), width=1.5):
     return image * (1 - cover) + cover
 
 
+def holes(image, generator, *, fraction=(0.0, 0.7), count=(0, 6), width=(1.5, 8.0)):
+    """Lose single pixels and whole scratches, and tell where: what an inpainter learns from.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        fraction: Chance that a pixel is lost by itself, 0 to 1; or a pair.
+        count: How many scratches; or a pair.
+        width: Of a scratch in pixels; or a pair.
+
+    Returns:
+        float32 (H, W, C + 1): mid-grey (0) where a pixel is lost; the last channel is 1 where it
+        is known and -1 where it is lost.
+    """
+    clear = np.ones((*image.shape[:2], 1), np.float32)
+    known = missing_pixels(clear, generator, fraction=fraction) > 0
+    known &= scratches(-clear, generator, count=count, width=width) < 0
+    return np.dstack([image * known, from_unit(known.astype(np.float32))])
+
+
 def low_light(image, generator, *, exposure=-3.0, peak=1000):
     """Underexpose, as a camera does: fewer photons, counted in linear light.
 
@@ -208,7 +228,7 @@ DEGRADATIONS = {
     function.__name__: function
     for function in (
         *(gaussian_noise, poisson_noise, gaussian_blur, motion_blur, downsample),
-        *(jpeg, missing_pixels, scratches, low_light),
+        *(jpeg, missing_pixels, scratches, holes, low_light),
     )
 }
 
@@ -224,12 +244,21 @@ def compose(*degradations):
     return functools.partial(_in_order, degradations)
 
 
+def _one_of(degradations, image, generator):
+    return degradations[generator.integers(len(degradations))](image, generator)
+
+
+def _sometimes(degradation, chance, image, generator):
+    return degradation(image, generator) if generator.random() < chance else image
+
+
 def build_degradation(specification):
     """Turn plain data, as a recipe or the command line has it, into a degradation.
 
     Args:
-        specification: {"name": "gaussian_noise", "sigma": (5, 50)}, or a list of such
-            dictionaries, applied in order.
+        specification: {"name": "gaussian_noise", "sigma": (5, 50)}; or {"one_of": […]}, of which
+            each is as likely; either may have a "chance", of 0 to 1, to be applied at all. Or a
+            list of such dictionaries, applied in order.
 
     Returns:
         A picklable callable (image, generator).
@@ -240,9 +269,17 @@ def build_degradation(specification):
     """
     if isinstance(specification, list | tuple):
         return compose(*map(build_degradation, specification))
-    if not isinstance(specification, dict) or "name" not in specification:
+    if not isinstance(specification, dict) or not {"name", "one_of"} & specification.keys():
         raise UserError(f"{specification!r} is no degradation: give a dictionary with a name")
     parameters = dict(specification)
+    if "chance" in parameters:
+        chance, _ = check_value("chance", parameters.pop("chance"))
+        return functools.partial(_sometimes, build_degradation(parameters), chance)
+    if "one_of" in parameters:
+        choices = parameters.pop("one_of")
+        if parameters or not isinstance(choices, list | tuple) or not choices:
+            raise UserError(f"{specification!r}: one_of is a list of degradations, with no more")
+        return functools.partial(_one_of, tuple(map(build_degradation, choices)))
     name = parameters.pop("name")
     check_name("degradation", name, DEGRADATIONS)
     for parameter, value in parameters.items():

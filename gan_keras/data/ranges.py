@@ -17,7 +17,18 @@ def from_uint8(image):
 
 def to_uint8(image):
     """Convert floats in [-1, 1] to 8-bit pixels: clipped, rounded to the nearest level."""
-    return np.round((np.clip(np.asarray(image, np.float32), -1, 1) + 1) * 127.5).astype(np.uint8)
+    return to_integers(image, np.uint8)
+
+
+def from_integers(samples):
+    """Convert unsigned integers, 0 to the greatest of their type, to float32 in [-1, 1]."""
+    return np.asarray(samples, np.float32) / np.float32(np.iinfo(samples.dtype).max / 2) - 1
+
+
+def to_integers(image, dtype):
+    """Convert floats in [-1, 1] to unsigned integers: clipped, rounded to the nearest level."""
+    middle = np.float32(np.iinfo(dtype).max / 2)
+    return np.round((np.clip(np.asarray(image, np.float32), -1, 1) + 1) * middle).astype(dtype)
 
 
 def from_unit(image):

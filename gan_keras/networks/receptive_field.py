@@ -1,5 +1,8 @@
 """How far each output pixel of a network looks, computed from its layers."""
 
+import math
+from fractions import Fraction
+
 import keras
 
 _POINTWISE = [
@@ -13,10 +16,12 @@ _POINTWISE = [
     "Multiply",
     "Concatenate",
     "Rescaling",
+    "GetItem",
     "BatchNormalization",
     "Dropout",
     "Identity",
 ]
+_RESIZED = {"nearest": 0, "bilinear": 1, "bicubic": 3}  # pixels read a side, less one
 
 
 def receptive_field(model):
@@ -25,11 +30,13 @@ def receptive_field(model):
     Along the path of layers, a convolution with kernel k and stride s widens the field by
     (k − 1)·j, where j, the jump, is the distance in input pixels between neighbours of its input,
     and multiplies j by s. A transposed convolution divides j by s, and then widens the field as a
-    convolution over an input with zeros between its pixels: by (k − 1)·j, an upper bound. Where
+    convolution over an input with zeros between its pixels: by (k − 1)·j, an upper bound; so does
+    resizing by s, which reads 2 pixels a side where it is bilinear, 4 where it is bicubic. Where
     paths meet, the widest counts (Dumoulin & Visin 2016; Araujo et al. 2019).
 
     Args:
-        model: A functional model of convolutions, transposed convolutions and pointwise layers.
+        model: A functional model of convolutions, transposed convolutions, up-sampling and
+            pointwise layers.
 
     Returns:
         (field, stride): the widest field of one output pixel, and the greatest jump on the way,
@@ -52,10 +59,11 @@ def receptive_field(model):
                 field += max((k - 1) * d for k, d in zip(kernel, dilation, strict=True)) * jump
                 jump *= max(layer.strides)
             elif kind == "Conv2DTranspose":
-                jump, rest = divmod(jump, max(layer.strides))
-                if rest:
-                    raise ValueError(f"layer {layer.name!r} enlarges the image beyond its input")
+                jump = Fraction(jump, max(layer.strides))
                 field += (max(layer.kernel_size) - 1) * jump
+            elif kind == "UpSampling2D":
+                field += _RESIZED[layer.interpolation] * jump
+                jump = Fraction(jump, max(layer.size))
             elif kind not in _POINTWISE:
                 raise ValueError(
                     f"layer {layer.name!r} ({kind}) has no local receptive field that is known here"
@@ -63,4 +71,5 @@ def receptive_field(model):
             greatest = max(greatest, jump)
             for tensor in node.output_tensors:
                 reached[id(tensor)] = (field, jump)
-    return max(reached[id(t)][0] for t in keras.tree.flatten(model.outputs)), greatest
+    field = max(reached[id(t)][0] for t in keras.tree.flatten(model.outputs))
+    return math.ceil(field), int(greatest)

@@ -1,4 +1,4 @@
-"""The restorer: a residual network from a degraded photograph to a restored one."""
+"""Restorers: residual networks from a degraded photograph to a restored one."""
 
 import keras
 from keras import layers
@@ -38,6 +38,71 @@ def build_restorer(image_shape=(None, None, 3), filters=(48, 64, 96), blocks=(1,
         A functional model: images (B, H, W, C) in [-1, 1] → float32 of the same shape, unclipped.
     """
     degraded = keras.Input(image_shape, name="degraded")
+    x = _change(degraded, image_shape[-1], filters, blocks)
+    restored = layers.Add(dtype="float32", name="restored")([degraded, x])
+    return keras.Model(degraded, restored, name="restorer")
+
+
+def build_inpainter(filters=(48, 64, 96), blocks=(1, 2, 2)):
+    r"""Build a restorer that is told where pixels are missing.
+
+    ::
+
+        y, m ── as `build_restorer` ── change
+        y ───────────── + ─────────────┘
+
+    Args:
+        filters: Channels at 1/2, 1/4, 1/8 … of the resolution.
+        blocks: Residual blocks at each scale.
+
+    Returns:
+        A functional model: (B, H, W, 4), images in [-1, 1] with 0 where a pixel is missing, then 1
+        where it is known and -1 where not → float32 (B, H, W, 3), unclipped, filled in.
+    """
+    degraded = keras.Input((None, None, 4), name="degraded")
+    x = _change(degraded, 3, filters, blocks)
+    restored = layers.Add(dtype="float32", name="restored")([degraded[..., :3], x])
+    return keras.Model(degraded, restored, name="inpainter")
+
+
+def build_super_resolver(filters=64, blocks=16, factor=4):
+    r"""Build a network that enlarges a photograph.
+
+    ::
+
+        y ─ Conv 3×3 ─┬─ blocks ─ Conv 3×3 ─ + ─ [ConvT 4×4 ×2 ReLU] × log₂ s ─ Conv 3×3 ─ change
+        │             └──────────────────────┘
+        └───────────── bicubic × s ─────────────────────── + ─────────────────────┘
+
+    After EDSR (Lim et al. 2017, §3), with a bicubic shortcut for what is easy (VDSR, Kim et al.
+    2016), so that an untrained network is bicubic interpolation. Transposed convolutions with a
+    kernel that the stride divides leave no checkerboard.
+
+    Args:
+        filters: Channels throughout.
+        blocks: Residual blocks at the resolution of the input.
+        factor: How many times larger the result is: a power of two.
+
+    Returns:
+        A functional model: images (B, H, W, 3) in [-1, 1] → float32 (B, s·H, s·W, 3), unclipped.
+    """
+    degraded = keras.Input((None, None, 3), name="degraded")
+    entry = x = layers.Conv2D(filters, 3, padding="same", name="entry")(degraded)  # (B, H, W, f)
+    for block in range(blocks):
+        x = _residual_block(x, filters, f"block_{block}")
+    x = layers.Conv2D(filters, 3, padding="same", name="last")(x)
+    x = layers.Add(name="skip")([entry, x])
+    for step in range(factor.bit_length() - 1):  # (B, 2H, 2W, f), (B, 4H, 4W, f) …
+        up = layers.Conv2DTranspose(filters, 4, 2, "same", activation="relu", name=f"up_{step}")
+        x = up(x)
+    x = layers.Conv2D(3, 3, padding="same", kernel_initializer="zeros", name="change")(x)
+    larger = layers.UpSampling2D(factor, interpolation="bicubic", dtype="float32", name="bicubic")
+    restored = layers.Add(dtype="float32", name="restored")([larger(degraded), x])
+    return keras.Model(degraded, restored, name="super_resolver")
+
+
+def _change(degraded, channels, filters, blocks):
+    """Predict what a multi-scale residual network would add, (B, H, W, channels)."""
     x = layers.Conv2D(filters[0], 4, 2, "same", name="entry")(degraded)  # (B, H/2, W/2, f0)
     skips = []
     for scale, (width, depth) in enumerate(zip(filters, blocks, strict=True)):
@@ -51,8 +116,6 @@ def build_restorer(image_shape=(None, None, 3), filters=(48, 64, 96), blocks=(1,
         x = layers.Add(name=f"up_{scale}_skip")([x, skips[scale]])  # (B, H/2^(scale+1), …)
         for block in range(blocks[scale]):
             x = _residual_block(x, filters[scale], f"up_{scale}_block_{block}")
-    x = layers.Conv2DTranspose(
-        image_shape[-1], 4, 2, "same", kernel_initializer="zeros", name="change"
+    return layers.Conv2DTranspose(
+        channels, 4, 2, "same", kernel_initializer="zeros", name="change"
     )(x)  # (B, H, W, C)
-    restored = layers.Add(dtype="float32", name="restored")([degraded, x])
-    return keras.Model(degraded, restored, name="restorer")

@@ -1,12 +1,13 @@
-"""Classical denoisers, the rows that a trained model must beat.
+"""Classical restoration, the rows that a trained model must beat.
 
-Each is told the noise's true σ, which a trained model is not, and has the settings that did best
-on the training photographs at σ = 25 (`python benchmarks/classical_settings.py`).
+Each denoiser is told the noise's true σ, which a trained model is not, and has the settings that
+did best on the training photographs at σ = 25 (`python benchmarks/classical_settings.py`).
 """
 
 from functools import partial
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 from skimage import restoration
 
@@ -69,9 +70,47 @@ def non_local_means(image, sigma, strength=0.5):
     ).astype(np.float32)
 
 
+def enlarge(image, factor, kernel=Image.Resampling.BICUBIC):
+    """Enlarge by interpolation; an image is its own enlargement by 1.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        factor: Whole number ≥ 1.
+        kernel: One of Pillow's; bicubic has a = -0.5, Lanczos three lobes.
+
+    Returns:
+        float32 (factor·H, factor·W, C); bicubic and Lanczos overshoot a little.
+    """
+    if factor == 1:
+        return image
+    size = factor * image.shape[1], factor * image.shape[0]
+    planes = [Image.fromarray(plane).resize(size, kernel) for plane in np.moveaxis(image, -1, 0)]
+    return np.stack(planes, axis=-1)
+
+
 DENOISERS = {
     "median 3×3": median,
     "bilateral": bilateral,
     "non-local means, h = 0.8 σ": partial(non_local_means, strength=0.8),
     "non-local means, tuned": non_local_means,
 }
+
+
+def classics_for(degradation):
+    """Return what there is to compare with, where a degradation is one that classics repair.
+
+    Args:
+        degradation: A recipe's: what `data.degradations.build_degradation` takes.
+
+    Returns:
+        {name: function from a degraded image to a restored one}: the denoisers, for Gaussian noise
+        of one σ; interpolation, for `downsample`; else nothing.
+    """
+    settings = degradation if isinstance(degradation, dict) else {}
+    if settings.get("name") == "gaussian_noise" and np.ndim(settings["sigma"]) == 0:
+        return {k: partial(method, sigma=settings["sigma"]) for k, method in DENOISERS.items()}
+    if settings.get("name") == "downsample":
+        kernels = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
+        factor = settings["factor"]
+        return {k: partial(enlarge, factor=factor, kernel=kernel) for k, kernel in kernels.items()}
+    return {}

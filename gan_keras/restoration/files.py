@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from gan_keras.data.ranges import from_unit, to_unit
+from gan_keras.data.ranges import from_integers
 from gan_keras.errors import UserError
 from gan_keras.restoration import colour16
 
@@ -25,25 +25,36 @@ _LAYOUT_TAGS |= {*range(512, 522), *range(529, 533), 700, 33723, 34377, 34675}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded photograph; `dataclasses.replace(picture, pixels=restored)` keeps the rest.
+    """A decoded photograph; `dataclasses.replace(picture, samples=restored)` keeps the rest.
 
     Attributes:
-        pixels: float32 (H, W, 3) in [-1, 1], upright; grey is replicated.
-        grey: Whether it was grey, and is written so.
-        alpha: Opacity, float32 (H, W) in [0, 1], or None.
-        bits: 8 or 16 bits a sample.
+        samples: As the file has them, upright: uint8 or uint16 (H, W, 1 or 3), 1 being grey.
+        alpha: Opacity, (H, W) of the same type, or None.
         exif: EXIF block without orientation, or b"".
         icc: ICC colour profile, or b"". Pixels are not converted: they stay in its colour space.
         format: Pillow's name of the file's format ("JPEG", "PNG", …).
     """
 
-    pixels: np.ndarray
-    grey: bool = False
+    samples: np.ndarray
     alpha: np.ndarray | None = None
-    bits: int = 8
     exif: bytes = b""
     icc: bytes = b""
     format: str = "PNG"
+
+    @property
+    def grey(self):
+        """Whether it is grey, and is written so."""
+        return self.samples.shape[-1] == 1
+
+    @property
+    def bits(self):
+        """8 or 16 bits a sample."""
+        return 8 * self.samples.itemsize
+
+    @property
+    def pixels(self):
+        """float32 (H, W, 3) in [-1, 1]; grey is replicated."""
+        return np.repeat(from_integers(self.samples), 3 // self.samples.shape[-1], axis=-1)
 
 
 @contextlib.contextmanager
@@ -112,14 +123,13 @@ def read_image(path):
                 ("L" if grey else "RGB") + "A" * upright.has_transparency_data
             )
         samples = np.atleast_3d(np.asarray(upright))
+        samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     if colour_16:
         with _opened(path) as image:
             samples = samples.astype(np.uint16) << 8 | colour16.low_bytes(image)
-    samples = from_unit(samples.astype(np.float32) / (2**bits - 1))
     colours = 1 if grey else 3
-    alpha = to_unit(samples[..., colours]) if samples.shape[-1] > colours else None
-    pixels = np.repeat(samples[..., :colours], 3 // colours, axis=-1)
-    return Picture(pixels, grey, alpha, bits, exif, icc, image.format)
+    alpha = samples[..., colours] if samples.shape[-1] > colours else None
+    return Picture(samples[..., :colours], alpha, exif, icc, image.format)
 
 
 def _portable_exif(image):
@@ -141,7 +151,7 @@ def write_image(path, picture):
 
     Args:
         path: File to write; its suffix is one of IMAGE_SUFFIXES.
-        picture: A `Picture`; pixels beyond [-1, 1] are clipped.
+        picture: A `Picture`.
 
     Raises:
         UserError: An unknown suffix, or the place cannot be written.
@@ -150,12 +160,11 @@ def write_image(path, picture):
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise UserError(f"{path}: cannot write {path.suffix!r}; use {', '.join(IMAGE_SUFFIXES)}")
     kind = Image.registered_extensions()[path.suffix.lower()]
-    planes = picture.pixels.mean(axis=-1, keepdims=True) if picture.grey else picture.pixels
+    samples = picture.samples
     if picture.alpha is not None and kind in ("PNG", "TIFF", "WEBP", "GIF"):
-        alpha = Image.fromarray(picture.alpha).resize(planes.shape[1::-1], Image.BICUBIC)
-        planes = np.dstack([planes, from_unit(np.asarray(alpha))])
-    bits = picture.bits if kind in ("PNG", "TIFF") else 8
-    samples = np.round(np.clip(to_unit(planes), 0, 1) * (2**bits - 1)).astype(f"u{bits // 8}")
+        samples = np.dstack([samples, _resized(picture.alpha, samples.shape)])
+    if samples.dtype == np.uint16 and kind not in ("PNG", "TIFF"):
+        samples = np.round(samples / np.float32(257)).astype(np.uint8)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "wb") as file:
@@ -166,6 +175,14 @@ def write_image(path, picture):
         raise UserError(f"{path}: cannot be written ({reason}); check folder and disk") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _resized(alpha, shape):
+    """Enlarge opacity to an enlarged picture's shape; bicubic, of the same type."""
+    if alpha.shape == shape[:2]:
+        return alpha
+    plane = Image.fromarray(alpha.astype(np.float32)).resize(shape[1::-1], Image.BICUBIC)
+    return np.round(np.clip(plane, 0, np.iinfo(alpha.dtype).max)).astype(alpha.dtype)
 
 
 def _encode(samples, kind, picture):

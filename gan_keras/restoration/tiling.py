@@ -1,47 +1,40 @@
-"""Applying a convolutional network to an image of any size, tile by tile, exactly."""
+"""Applying a local function to an image of any size, tile by tile, exactly."""
 
 import math
 
 import numpy as np
-from keras import ops
-
-from gan_keras.networks.receptive_field import receptive_field
 
 
-def restore_tiled(network, image, tile=384, on_tile=None):
-    """Apply a network to an image; the result is that of the whole image at once.
+def apply_tiled(function, image, result, field, stride, tile=384, on_tile=None):
+    """Apply a function of windows to an image; the result is that of the whole image at once.
 
-    Each tile is read with a halo that covers the receptive field, on the network's own grid of
-    strides, and only its core is kept: no blending, no seams. The image is reflected to a
-    multiple of the stride, so any size works, from 1×1 up. Memory: the output, a
-    reflected copy of the input, and one tile.
+    Each tile is read with a halo that covers the receptive field, on the function's own grid of
+    strides, and only its core is kept: no blending, no seams. Windows at the lower and right
+    border are reflected to a multiple of the stride, so any size works, from 1×1 up. Memory: one
+    window and what the function makes of it.
 
     Args:
-        network: Functional, local (`receptive_field` says), with an output of its input's size.
-        image: float32 (H, W, C) in [-1, 1].
-        tile: Side of a tile's core in pixels, rounded up to the stride.
+        function: (h, w, C) window of `image`, its sides multiples of `stride` → (s·h, s·w, C').
+        image: (H, W, C).
+        result: (s·H, s·W, C'), written in place; s is a whole number.
+        field: Receptive field of the function, in pixels of `image` (see `receptive_field`).
+        stride: Its greatest stride, likewise.
+        tile: Side of a tile's core in pixels of `image`, rounded up to the stride.
         on_tile: Called with the share done, in (0, 1], after each tile.
-
-    Returns:
-        float32 (H, W, C), not clipped.
-
-    Raises:
-        ValueError: The network reads the whole image at once.
     """
-    field, stride = receptive_field(network)
     halo = math.ceil((field // 2 + stride) / stride) * stride
     tile = math.ceil(tile / stride) * stride
     height, width = image.shape[:2]
-    bottom, right = -height % stride, -width % stride
-    padded = np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="reflect")
-    restored = np.empty((height, width, network.output_shape[-1]), np.float32)
+    s = result.shape[0] // height
     corners = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
     for done, (y, x) in enumerate(corners, start=1):
-        y0, x0 = max(y - halo, 0), max(x - halo, 0)
-        window = padded[y0 : y + tile + halo, x0 : x + tile + halo]
-        output = ops.convert_to_numpy(network(window[None], training=False))[0]
-        target = restored[y : y + tile, x : x + tile]
-        target[:] = output[y - y0 : y - y0 + target.shape[0], x - x0 : x - x0 + target.shape[1]]
+        top, left = max(y - halo, 0), max(x - halo, 0)
+        window = image[top : y + tile + halo, left : x + tile + halo]
+        below, right = -window.shape[0] % stride, -window.shape[1] % stride
+        if below or right:
+            window = np.pad(window, ((0, below), (0, right), (0, 0)), "reflect")
+        core = result[s * y : s * (y + tile), s * x : s * (x + tile)]
+        y0, x0 = s * (y - top), s * (x - left)
+        core[:] = function(window)[y0 : y0 + core.shape[0], x0 : x0 + core.shape[1]]
         if on_tile is not None:
             on_tile(done / len(corners))
-    return restored

@@ -164,7 +164,7 @@ def sample_image(recipe, model, validation):
         return sample_grid(model.generate(100, seed=recipe.seed))
     degraded, target = (images[:6] for images in validation)
     restored = keras.ops.convert_to_numpy(model(degraded, training=False))
-    rows = np.stack([_enlarged(degraded, target), restored, target], axis=1)
+    rows = np.stack([_enlarged(degraded[..., :3], target), restored, target], axis=1)
     return sample_grid(rows.reshape(-1, *target.shape[1:]), columns=6)
 
 

@@ -14,6 +14,7 @@ from gan_keras.data.degradations import (
     downsample,
     gaussian_blur,
     gaussian_noise,
+    holes,
     jpeg,
     low_light,
     missing_pixels,
@@ -58,6 +59,7 @@ def test_shape_type_and_determinism(name, shape):
     before = image.copy()
     first, again = (DEGRADATIONS[name](image, generator(1)) for _ in range(2))
     expected = (shape[0] // 4, shape[1] // 4, shape[2]) if name == "downsample" else shape
+    expected = (*shape[:2], shape[2] + 1) if name == "holes" else expected
     assert first.shape == expected
     assert first.dtype == np.float32
     np.testing.assert_array_equal(first, again)
@@ -251,6 +253,42 @@ def test_low_light_counts_photons_and_saturates():
     assert low_light(flat(0.5), generator(), exposure=5, peak=10).max() == 1
 
 
+def test_holes_tell_where_they_are_and_leave_the_rest():
+    image = texture(64)
+    degraded = holes(image, generator(), fraction=0.3, count=4, width=5)
+    known = degraded[..., 3] > 0
+    assert set(np.unique(degraded[..., 3])) == {-1, 1}
+    np.testing.assert_array_equal(degraded[known][:, :3], image[known])
+    assert (degraded[~known][:, :3] == 0).all()
+    single = holes(image, generator(), fraction=0.3, count=0)[..., 3] > 0
+    assert single.mean() == pytest.approx(0.7, abs=0.03)
+    assert known.mean() < 0.65
+    scratched = holes(image, generator(), fraction=0, count=(2, 2), width=4)[..., 3] < 0
+    assert 0.02 < scratched.mean() < 0.4
+    rows, columns = np.nonzero(scratched)
+    assert scratched[np.maximum(rows - 1, 0), columns].mean() > 0.5  # lines, not dots
+
+
+def test_a_chance_is_taken_as_often_as_it_says():
+    degrade = build_degradation({"name": "gaussian_noise", "sigma": 5, "chance": 0.3})
+    image, rng = flat(0.0, 4), generator()
+    changed = [(degrade(image, rng) != 0).any() for _ in range(500)]
+    assert np.mean(changed) == pytest.approx(0.3, abs=0.06)
+
+
+def test_one_of_takes_each_as_often_with_what_follows_in_a_list():
+    choices = [
+        {"name": "missing_pixels", "fraction": 1},
+        [{"name": "jpeg", "quality": 100}, {"name": "gaussian_blur", "sigma": 0}],
+        [],
+    ]
+    degrade = pickle.loads(pickle.dumps(build_degradation({"one_of": choices})))
+    image, rng = texture(8), generator()
+    results = [degrade(image, rng) for _ in range(300)]
+    kinds = [2 if np.array_equal(r, image) else int(r.any()) for r in results]
+    assert np.bincount(kinds) / 300 == pytest.approx([1 / 3] * 3, abs=0.09)
+
+
 def test_compose_applies_in_order():
     def add(image, generator):
         return image + 1
@@ -321,6 +359,11 @@ def test_building_leaves_the_specification_as_it_was():
         ({"name": "missing_pixels", "fraction": 2}, "fraction=2: give a number from 0 to 1"),
         ({"name": "downsample", "factor": (2, 4)}, r"factor=\(2, 4\)"),
         ({"name": "poisson_noise", "peak": 0}, "peak=0"),
+        ({"name": "jpeg", "chance": 2}, "chance=2: give a number from 0 to 1"),
+        ({"name": "jpeg", "chance": (0, 1)}, r"chance=\(0, 1\)"),
+        ({"one_of": []}, "one_of is a list"),
+        ({"one_of": [{"name": "jpeg"}], "quality": 3}, "one_of is a list"),
+        ({"one_of": [{"name": "jpg"}]}, "did you mean 'jpeg'"),
         ({"sigma": 3}, "give a dictionary with a name"),
         ("jpeg", "give a dictionary with a name"),
         ([{"name": "jpeg"}, {"name": "blur"}], "no degradation 'blur'"),

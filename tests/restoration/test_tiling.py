@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 import gan_keras
 from gan_keras.algorithms.pix2pix import Pix2Pix
@@ -10,11 +11,10 @@ from gan_keras.errors import UserError
 from gan_keras.networks.digits import build_classifier, build_discriminator, build_generator
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.receptive_field import receptive_field
-from gan_keras.networks.restorer import build_restorer
+from gan_keras.networks.restorer import build_inpainter, build_restorer, build_super_resolver
 from gan_keras.networks.unet import build_unet
-from gan_keras.restoration import tiling
 from gan_keras.restoration.enhancer import Enhancer
-from gan_keras.restoration.tiling import restore_tiled
+from gan_keras.restoration.tiling import apply_tiled
 
 SIZES = [(1, 1), (7, 5), (65, 130), (200, 120)]
 NETWORKS = {
@@ -45,7 +45,7 @@ def picture(*shape, seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
-def whole(network, image):
+def whole(network, image, scale=1):
     """Apply a network at once, to the image reflected to a multiple of its stride."""
     _, stride = receptive_field(network)
     height, width = image.shape[:2]
@@ -53,7 +53,23 @@ def whole(network, image):
     columns = [*range(width), *(reflected(i, width) for i in range(width, width + stride))]
     rows = rows[: -(-height // stride) * stride]
     columns = columns[: -(-width // stride) * stride]
-    return np.asarray(network(image[rows][:, columns][None], training=False))[0, :height, :width]
+    output = np.asarray(network(image[rows][:, columns][None], training=False))[0]
+    return output[: scale * height, : scale * width]
+
+
+def tiled(network, image, scale=1, field=None, **options):
+    """Apply a network tile by tile; `field` replaces its receptive field."""
+    own, stride = receptive_field(network)
+    result = np.empty((scale * image.shape[0], scale * image.shape[1], 3), np.float32)
+    apply_tiled(
+        lambda window: np.asarray(network(window[None], training=False))[0],
+        image,
+        result,
+        field or own,
+        stride,
+        **options,
+    )
+    return result
 
 
 def reflected(index, size):
@@ -67,24 +83,31 @@ def reflected(index, size):
 def test_tiles_equal_the_whole(network, size, tile):
     image = picture(*size, 3)
     expected = whole(network, image)
-    result = restore_tiled(network, image, tile=tile)
-    assert result.shape == image.shape and result.dtype == np.float32
+    result = tiled(network, image, tile=tile)
     np.testing.assert_allclose(result, expected, atol=1e-5 * max(1, np.abs(expected).max()))
     assert np.abs(expected - image).max() > 0.05  # the network does something
 
 
-def test_the_halo_is_needed(network, monkeypatch):
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (40, 61)])
+@pytest.mark.parametrize("tile", [8, 50])
+def test_tiles_equal_the_whole_when_enlarged(randomise, size, tile):
+    network = randomise(build_super_resolver(filters=4, blocks=2, factor=4))
+    image = picture(*size, 3)
+    expected = whole(network, image, scale=4)
+    assert expected.shape == (4 * size[0], 4 * size[1], 3)
+    result = tiled(network, image, scale=4, tile=tile)
+    np.testing.assert_allclose(result, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+
+
+def test_the_halo_is_needed(network):
     """Without the receptive field's width the tiles are wrong: the test above can fail."""
     image = picture(96, 96, 3)
-    expected = whole(network, image)
-    _, stride = receptive_field(network)
-    monkeypatch.setattr(tiling, "receptive_field", lambda _: (1, stride))
-    assert np.abs(restore_tiled(network, image, tile=16) - expected).max() > 1e-3
+    assert np.abs(tiled(network, image, field=1, tile=16) - whole(network, image)).max() > 1e-3
 
 
 def test_progress_is_reported_tile_by_tile(network):
     shares = []
-    restore_tiled(network, picture(40, 70, 3), tile=32, on_tile=shares.append)
+    tiled(network, picture(40, 70, 3), tile=32, on_tile=shares.append)
     assert shares == pytest.approx([i / 6 for i in range(1, 7)])
 
 
@@ -99,26 +122,25 @@ def test_progress_is_reported_tile_by_tile(network):
 def test_a_network_that_reads_the_whole_image_is_refused(layer):
     images = keras.Input((None, None, 3))
     network = keras.Model(images, layer()(layers.Conv2D(3, 3, padding="same")(images)))
-    with pytest.raises(ValueError, match="no local receptive field"):
-        restore_tiled(network, picture(8, 8, 3))
     with pytest.raises(UserError, match="no local receptive field"):
         Enhancer(network)
 
 
 @pytest.mark.parametrize("shape", [(20, 13, 3), (20, 13, 1), (20, 13), (1, 1, 3), (1, 1)])
-@pytest.mark.parametrize("kind", ["uint8", "float32", "float64", "float16"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32", "float64", "float16"])
 def test_shape_and_type_are_kept(enhancer, shape, kind):
     image = picture(*shape)
-    if kind == "uint8":
-        image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    integers = kind.startswith("uint")
+    if integers:
+        image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, shape, kind, True)
     else:
         image = image.astype(kind)
     before = image.copy()
     restored = enhancer(image)
     assert restored.shape == shape
-    assert restored.dtype == (np.uint8 if kind == "uint8" else np.float32)
+    assert restored.dtype == (kind if integers else np.float32)
     assert restored.std() > 0 or restored.size <= 3
-    if kind != "uint8":
+    if not integers:
         assert np.abs(restored).max() <= 1
     np.testing.assert_array_equal(image, before)
 
@@ -146,10 +168,10 @@ def test_values_are_those_of_the_network(enhancer):
         np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4, 3), np.int32),
         np.zeros((4, 4, 3), bool),
-        np.zeros((4, 4, 3), np.uint16),
+        np.zeros((4, 4, 3), np.int16),
         "a path",
     ],
-    ids=["RGBA", "two channels", "batch", "vector", "empty", "int32", "bool", "uint16", "text"],
+    ids=["RGBA", "two channels", "batch", "vector", "empty", "int32", "bool", "int16", "text"],
 )
 def test_other_arrays_are_refused_in_one_line(enhancer, image):
     with pytest.raises(UserError, match="is wanted") as error:
@@ -212,3 +234,77 @@ def test_a_pix2pix_model_enhances_with_its_average(tmp_path, randomise):
     expected = np.clip(whole(model.averaged_generator, image), -1, 1)
     np.testing.assert_allclose(enhancer(image), expected, atol=1e-6)
     assert np.abs(expected - np.clip(whole(model.generator, image), -1, 1)).max() > 0.01
+
+
+def test_strength_scales_the_change(randomise):
+    network = randomise(build_restorer(filters=(2,), blocks=(1,)))
+    image = picture(12, 9, 3)
+    full, none = Enhancer(network)(image), Enhancer(network, strength=0)(image)
+    np.testing.assert_array_equal(none, image)
+    half = 0.5 * (image + np.clip(whole(network, image), -1, 1))
+    np.testing.assert_allclose(Enhancer(network, strength=0.5)(image), half, atol=1e-6)
+    assert np.abs(full - image).max() > 0.05
+    for strength in (-0.1, 1.5, float("nan")):
+        with pytest.raises(UserError, match="strength"):
+            Enhancer(network, strength=strength)
+
+
+def test_strength_of_an_enlargement_starts_at_bicubic(randomise):
+    network = randomise(build_super_resolver(filters=4, blocks=1, factor=4))
+    image = np.random.default_rng(0).integers(80, 170, (9, 14, 3), np.uint8)  # no overshoot
+    none = Enhancer(network, strength=0)(image)
+    bicubic = np.asarray(Image.fromarray(image).resize((56, 36), Image.BICUBIC))
+    assert none.shape == (36, 56, 3)
+    assert np.abs(none.astype(int) - bicubic).max() <= 1
+    assert np.abs(Enhancer(network)(image).astype(int) - bicubic).max() > 5
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_best_is_the_mean_over_flips_and_turns(randomise, scale):
+    network = build_restorer(filters=(2,), blocks=(1,))
+    if scale > 1:
+        network = build_super_resolver(filters=2, blocks=1, factor=2)
+    randomise(network)
+    image = picture(16, 12, 3) / 8
+    total = 0
+    for flip in (1, -1):
+        for turns in range(4):
+            turned = np.rot90(image[:, ::flip], turns)
+            output = np.asarray(network(np.ascontiguousarray(turned)[None], training=False))[0]
+            total += np.rot90(output, -turns)[:, ::flip]
+    best = Enhancer(network, best=True)(image)
+    np.testing.assert_allclose(best, np.clip(total / 8, -1, 1), atol=1e-5)
+    assert np.abs(best - Enhancer(network)(image)).max() > 1e-3
+
+
+def test_best_is_equivariant_to_turns_and_flips(randomise):
+    enhancer = Enhancer(randomise(build_restorer(filters=(2, 3), blocks=(1, 1))), best=True)
+    image = picture(32, 32, 3)
+    expected = enhancer(image)
+    for flip in (1, -1):
+        turned = np.ascontiguousarray(np.rot90(image[:, ::flip]))
+        np.testing.assert_allclose(enhancer(turned), np.rot90(expected[:, ::flip]), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inpainting_keeps_what_is_known_and_reads_nothing_else(randomise, kind, channels):
+    enhancer = Enhancer(randomise(build_inpainter(filters=(2,), blocks=(1,))))
+    image = picture(21, 18, channels)
+    if kind != "float32":
+        image = np.random.default_rng(0).integers(0, np.iinfo(kind).max, image.shape, kind, True)
+    mask = np.random.default_rng(1).random((21, 18)) < 0.5
+    restored = enhancer(image, mask)
+    np.testing.assert_array_equal(restored[~mask], image[~mask])
+    assert (restored[mask] != image[mask]).mean() > 0.9
+    other = np.where(mask[..., None], image[::-1, ::-1], image)  # other values where missing
+    np.testing.assert_array_equal(enhancer(other, mask), restored)
+    with pytest.raises(UserError, match="give a mask"):
+        enhancer(image)
+    with pytest.raises(UserError, match="bool \\(21, 18\\) is wanted"):
+        enhancer(image, mask[:5])
+
+
+def test_a_mask_is_refused_where_nothing_is_filled_in(enhancer):
+    with pytest.raises(UserError, match="takes no mask"):
+        enhancer(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool))

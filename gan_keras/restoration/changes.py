@@ -1,0 +1,72 @@
+"""What an enhancer is told, and what it did, as pictures: masks, and the map of changes."""
+
+import numpy as np
+from PIL import ImageColor
+
+from gan_keras.data.ranges import from_integers, to_integers
+from gan_keras.errors import UserError
+from gan_keras.restoration.classical import enlarge
+from gan_keras.restoration.files import Picture, read_image
+
+GAIN = 4  # of the map of changes
+NEAR = 24 / 127.5  # a marked colour is met within 24 grey levels in each channel: JPEG blurs it
+
+
+def read_mask(path, picture):
+    """Read which pixels of a picture are missing: where a mask's file is white.
+
+    Args:
+        path: An image file of the picture's size.
+        picture: The `Picture` that it is for.
+
+    Returns:
+        bool (H, W).
+
+    Raises:
+        UserError: The file cannot be read, or has another size.
+    """
+    mask = read_image(path).pixels.mean(axis=2) > 0
+    if mask.shape != picture.samples.shape[:2]:
+        raise UserError(
+            f"{path}: a mask of {mask.shape} for a picture of {picture.samples.shape[:2]} pixels: "
+            "equal sizes are wanted, white where a pixel is missing"
+        )
+    return mask
+
+
+def marked(colour, picture):
+    """Find the pixels of a picture that were painted in one colour.
+
+    Args:
+        colour: Its name or "#rrggbb", as CSS has them.
+        picture: A `Picture`.
+
+    Returns:
+        bool (H, W).
+
+    Raises:
+        UserError: There is no such colour, or no pixel of it.
+    """
+    try:
+        wanted = from_integers(np.array(ImageColor.getrgb(colour)[:3], np.uint8))
+    except ValueError as error:
+        raise UserError(f"no colour {colour!r}: give a name or #rrggbb") from error
+    mask = (np.abs(picture.pixels - wanted) <= NEAR).all(axis=2)
+    if not mask.any():
+        raise UserError(f"no pixel is marked in {colour}: nothing to fill in")
+    return mask
+
+
+def map_of_changes(before, after):
+    """Show what was added: mid-grey where nothing was, four times the difference elsewhere.
+
+    Args:
+        before: A `Picture`.
+        after: The same, restored; where it is larger, compared with bicubic interpolation.
+
+    Returns:
+        A `Picture` of 8 bits.
+    """
+    scale = after.samples.shape[0] // before.samples.shape[0]
+    change = from_integers(after.samples) - enlarge(from_integers(before.samples), scale)
+    return Picture(to_integers(GAIN * change, np.uint8))
