@@ -113,23 +113,23 @@ def read_image(path):
     with _opened(path) as image:
         if image.mode in ("I", "F"):
             raise UserError(f"{path}: 32-bit samples have no known range; save as 8 or 16 bits")
+        kind = image.format
         grey, colour_16 = image.mode[0] in "1LI", colour16.is_colour16(image)
         icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
         exif = _portable_exif(image)
         bits = 16 if colour_16 or image.mode.startswith("I;16") else 8
-        upright = ImageOps.exif_transpose(image)
-        if bits == 8:
-            upright = upright.convert(
-                ("L" if grey else "RGB") + "A" * upright.has_transparency_data
-            )
-        samples = np.atleast_3d(np.asarray(upright))
+        ImageOps.exif_transpose(image, in_place=True)
+        mode = ("L" if grey else "RGB") + "A" * image.has_transparency_data
+        if bits == 8 and mode != image.mode:  # each copy would be one more photograph in memory
+            image = image.convert(mode)
+        samples = np.atleast_3d(np.asarray(image))
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
     if colour_16:
         with _opened(path) as image:
             samples = samples.astype(np.uint16) << 8 | colour16.low_bytes(image)
     colours = 1 if grey else 3
     alpha = samples[..., colours] if samples.shape[-1] > colours else None
-    return Picture(samples[..., :colours], alpha, exif, icc, image.format)
+    return Picture(samples[..., :colours], alpha, exif, icc, kind)
 
 
 def _portable_exif(image):

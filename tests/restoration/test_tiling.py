@@ -13,7 +13,9 @@ from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import build_inpainter, build_restorer, build_super_resolver
 from gan_keras.networks.unet import build_unet
+from gan_keras.restoration.changes import map_of_changes
 from gan_keras.restoration.enhancer import Enhancer
+from gan_keras.restoration.files import Picture
 from gan_keras.restoration.tiling import apply_tiled
 
 SIZES = [(1, 1), (7, 5), (65, 130), (200, 120)]
@@ -308,3 +310,40 @@ def test_inpainting_keeps_what_is_known_and_reads_nothing_else(randomise, kind, 
 def test_a_mask_is_refused_where_nothing_is_filled_in(enhancer):
     with pytest.raises(UserError, match="takes no mask"):
         enhancer(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool))
+
+
+@pytest.mark.slow
+def test_memory_beside_the_pixels_is_small(tmp_path, run_python):
+    """24 megapixels: the process grows by less than half a gigabyte over input and output."""
+    small = np.random.default_rng(0).integers(0, 256, (250, 375, 3), np.uint8)
+    Image.fromarray(small).resize((6000, 4000)).save(tmp_path / "photo.jpg")
+    build_restorer(filters=(4,), blocks=(1,)).save(tmp_path / "model.keras")
+    code = """
+import resource, sys
+import numpy as np
+from gan_keras import Enhancer
+from gan_keras.restoration.changes import map_of_changes
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+enhancer = Enhancer.load(sys.argv[1])
+enhancer(np.zeros((400, 400, 3), np.uint8))
+before = peak()
+map_of_changes(*enhancer.enhance_file(sys.argv[2], sys.argv[3]))
+print(peak() - before)
+"""
+    paths = (tmp_path / name for name in ("model.keras", "photo.jpg", "restored.jpg"))
+    done = run_python(code, *paths)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 3 * 72 + 512  # MB; a photograph has 72, the map as many
+
+
+def test_the_map_of_changes_has_no_seams(randomise):
+    before = np.random.default_rng(0).integers(80, 170, (600, 9, 3), np.uint8)
+    after = np.asarray(Image.fromarray(before).resize((18, 1200), Image.BICUBIC)).copy()
+    shown = map_of_changes(Picture(before), Picture(after)).samples
+    assert np.abs(shown.astype(float) - 127.5).max() < 4 * 1.5  # rounding alone, four times
+    after[700, 3] += 10
+    shown = map_of_changes(Picture(before), Picture(after)).samples
+    assert shown[700, 3].min() > 127 + 4 * 8
