@@ -84,7 +84,7 @@ _DIGITS = Recipe(
     beta_2=0.99,
     batch_size=64,
     steps_per_epoch=1000,
-    epochs=25,
+    epochs=12,
     algorithm_settings={"r1_weight": 2.0, "r1_every": 4},
 )
 
