@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from gan_keras.errors import UserError
+from gan_keras.serving.commands import add_commands as add_serving_commands
 
 
 def _seed(text):
@@ -44,6 +45,7 @@ def _parser():
     c.add_argument("--epochs", type=int)
     c.add_argument("--seed", type=_seed)
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
+    c.add_argument("--strategy", help="mirrored: share each batch among this machine's GPUs")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
     existing = c.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run that is there")
@@ -80,10 +82,7 @@ def _parser():
         c.add_argument("--data", help="another digit set, or a folder of photographs")
         c.add_argument("--seed", type=_seed, default=42)
 
-    c = add("export", _export, "Write an enhancer as a SavedModel: OUT/NAME/VERSION.")
-    c.add_argument("model", help="a run, a .keras file or a shipped name")
-    c.add_argument("--name", help="the served name (that of the run or file)")
-    c.add_argument("--out", default="saved_models")
+    add_serving_commands(add, _quiet)
 
     c = add("museum", _museum, "List the course's bug museum, or run one exhibit in seconds.")
     c.add_argument("exhibit", nargs="?", metavar="NUMBER")
@@ -120,7 +119,8 @@ def _train(args):
     from gan_keras.training.run import train
 
     folder = args.out or f"runs/{recipe.name}"
-    train(recipe, folder, args.precision, args.resume, args.overwrite)
+    flags = {"resume": args.resume, "overwrite": args.overwrite, "strategy": args.strategy}
+    train(recipe, folder, args.precision, **flags)
     print(f"next: gan-keras evaluate {folder}")
 
 
@@ -198,15 +198,6 @@ def _measure(args):
     from gan_keras.evaluation import measure
 
     measure(args.models, args.data, args.seed)
-
-
-def _export(args):
-    _quiet()
-    from gan_keras.restoration.enhancer import Enhancer
-    from gan_keras.serving.export import export_enhancer
-
-    enhancer = Enhancer.load(args.model)
-    print(export_enhancer(enhancer, args.name or Path(args.model).stem, args.out))
 
 
 def _museum(args):

@@ -15,7 +15,7 @@ import tensorflow as tf
 from gan_keras.algorithms.adversarial import AdversarialModel, logits_accuracy
 from gan_keras.algorithms.latents import LatentGenerator
 from gan_keras.algorithms.penalties import zero_centred_penalty
-from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
+from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR, scale_loss
 from gan_keras.layers.spectral_norm import power_iteration
 
 
@@ -66,7 +66,7 @@ class DCGAN(LatentGenerator, AdversarialModel):
             fake_logits = self.discriminator(self._with(fake, labels), training=True)  # D(G(z))
             discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
             loss = discriminator_loss + self._r1(real, labels)
-            scaled_loss = self.discriminator_optimizer.scale_loss(loss)
+            scaled_loss = scale_loss(self.discriminator_optimizer, loss)
         variables = self.discriminator.trainable_variables
         self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
@@ -78,7 +78,7 @@ class DCGAN(LatentGenerator, AdversarialModel):
             fake_images = augment(self.generator(self._with(latents, labels), training=True))
             logits = self.discriminator(self._with(fake_images, labels), training=True)
             generator_loss = self._generator_objective(logits)
-            scaled_loss = self.generator_optimizer.scale_loss(generator_loss)
+            scaled_loss = scale_loss(self.generator_optimizer, generator_loss)
         variables = self.generator.trainable_variables
         self.generator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 

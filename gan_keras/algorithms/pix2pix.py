@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from gan_keras.algorithms.adversarial import AdversarialModel
-from gan_keras.algorithms.randomness import DISCRIMINATOR
+from gan_keras.algorithms.randomness import DISCRIMINATOR, scale_loss
 from gan_keras.data.ranges import DATA_RANGE
 from gan_keras.layers.spectral_norm import power_iteration
 from gan_keras.losses.reconstruction import l1
@@ -66,7 +66,7 @@ class Pix2Pix(AdversarialModel):
                 )  # D(y, G(y))
                 # §3.3 halves D's objective, to slow it relative to G
                 discriminator_loss = 0.5 * self._discriminator_objective(real_logits, fake_logits)
-                scaled_loss = self.discriminator_optimizer.scale_loss(discriminator_loss)
+                scaled_loss = scale_loss(self.discriminator_optimizer, discriminator_loss)
             with generator_tape.stop_recording():
                 variables = self.discriminator.trainable_variables
                 self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
@@ -75,7 +75,7 @@ class Pix2Pix(AdversarialModel):
             logits = self.discriminator([seen, augment(restored)], training=True)
             l1_loss = l1(target, restored)
             generator_loss = self._generator_objective(logits) + self.l1_weight * l1_loss
-            scaled_loss = self.generator_optimizer.scale_loss(generator_loss)
+            scaled_loss = scale_loss(self.generator_optimizer, generator_loss)
         variables = self.generator.trainable_variables
         self.generator_optimizer.apply(generator_tape.gradient(scaled_loss, variables), variables)
 

@@ -1,4 +1,7 @@
-"""Random numbers for a `train_step`: the same in eager, graph and XLA, other on each replica."""
+"""Random numbers for a `train_step`: the same in eager, graph and XLA, other on each replica.
+
+And what precision and replicas ask of its losses.
+"""
 
 import math
 
@@ -63,3 +66,13 @@ def wrap_for_precision(optimizer, model):
     if model.compute_dtype == "float16" and not scaled:
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def scale_loss(optimizer, loss):
+    """Return what one player differentiates: its mean over this replica's images, scaled.
+
+    By 1/replicas, for a distributed optimiser adds the replicas' gradients up; and in float16 by
+    the optimiser's own factor.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return optimizer.scale_loss(loss / replicas if replicas > 1 else loss)

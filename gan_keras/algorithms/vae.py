@@ -19,7 +19,7 @@ from keras import ops
 
 from gan_keras.algorithms.adversarial import compile_options
 from gan_keras.algorithms.latents import draw_latents
-from gan_keras.algorithms.randomness import EVALUATION, GENERATOR, SeededRandomness
+from gan_keras.algorithms.randomness import EVALUATION, GENERATOR, SeededRandomness, scale_loss
 from gan_keras.data.ranges import from_unit, to_unit
 from gan_keras.losses.reconstruction import (
     bernoulli_log_likelihood,
@@ -92,7 +92,7 @@ class VAE(SeededRandomness, keras.Model):
         with tf.GradientTape() as tape:
             log_likelihood, kl = self._terms(images, GENERATOR, training=True)
             loss = ops.mean(self.beta * kl - log_likelihood)  # −L, Eq. 10
-            scaled_loss = self.optimizer.scale_loss(loss)
+            scaled_loss = scale_loss(self.optimizer, loss)
         variables = self.trainable_variables
         self.optimizer.apply(tape.gradient(scaled_loss, variables), variables)
         self.step.assign(self.step + 1)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from gan_keras.algorithms.adversarial import AdversarialModel
 from gan_keras.algorithms.latents import LatentGenerator
 from gan_keras.algorithms.penalties import one_centred_penalty
-from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR
+from gan_keras.algorithms.randomness import DISCRIMINATOR, GENERATOR, scale_loss
 from gan_keras.layers.spectral_norm import power_iteration
 
 
@@ -88,7 +88,7 @@ class WGANGP(LatentGenerator, AdversarialModel):
                     lambda x, y=y: self.discriminator(self._with(x, y), training=True), between
                 )
                 loss = critic_loss + self.penalty_weight * penalty
-                scaled_loss = self.discriminator_optimizer.scale_loss(loss)
+                scaled_loss = scale_loss(self.discriminator_optimizer, loss)
             variables = self.discriminator.trainable_variables
             self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
@@ -100,7 +100,7 @@ class WGANGP(LatentGenerator, AdversarialModel):
             fake_images = augment(self.generator(self._with(latents, y), training=True))
             scores = self.discriminator(self._with(fake_images, y), training=True)
             generator_loss = self._generator_objective(scores)
-            scaled_loss = self.generator_optimizer.scale_loss(generator_loss)
+            scaled_loss = scale_loss(self.generator_optimizer, generator_loss)
         variables = self.generator.trainable_variables
         self.generator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib import metadata
@@ -18,13 +19,13 @@ from gan_keras.training.assembly import build_model, compile_model, load_data, s
 from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
 from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
 from gan_keras.training.doctor import TrainingDoctor
-from gan_keras.training.runtime import choose_runtime
+from gan_keras.training.runtime import build_strategy, choose_runtime
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow", "scikit-image", "jax")
 _RUN_FILES = ("metrics.csv", "checkpoint.npz", "model.keras", "samples", "logs", "settings.json")
 
 
-def train(recipe, out, precision=None, resume=False, overwrite=False, say=print):
+def train(recipe, out, precision=None, resume=False, overwrite=False, say=print, strategy=None):
     """Train a recipe into a folder.
 
     The folder gets `settings.json` (recipe, seed, versions, hardware, data fingerprint),
@@ -39,13 +40,15 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
             stopped (bit for bit on a CPU); start if nothing is there.
         overwrite: Delete the run that is there, and start.
         say: Prints a line for people.
+        strategy: See `build_strategy`; None trains on one device, or as the run that goes on.
 
     Returns:
         The trained model.
 
     Raises:
         UserError: A run is there and neither flag is set; the resumed one has other settings;
-            the data cannot be read; the folder cannot be written; a loss became NaN.
+            the data cannot be read; the folder cannot be written; a loss became NaN; a batch
+            cannot be shared equally among the devices.
     """
     folder = Path(out)
     if recipe.epochs < 1:
@@ -55,19 +58,29 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
     saved = _run_to_resume(folder, recipe, resume, overwrite)
     checkpoint = folder / "checkpoint.npz"
     resuming = bool(saved) and checkpoint.exists()
-    runtime = choose_runtime(precision or saved.get("precision"))
+    strategy = strategy or saved.get("strategy")
+    runtime = choose_runtime(precision or saved.get("precision"), strategy)
     if saved and runtime.precision != saved["precision"]:
         raise UserError(f"{folder} was started in {saved['precision']}: resume in that")
+    if saved and strategy != saved.get("strategy"):
+        raise UserError(f"{folder} was started without --strategy {strategy}: resume without it")
+    distribution = build_strategy(strategy)
+    replicas = distribution.num_replicas_in_sync if distribution else 1
+    if recipe.batch_size % replicas:
+        raise UserError(f"batch {recipe.batch_size} cannot be shared among {replicas} devices")
     say(f"{recipe.name}: {recipe.title}\n  {runtime.reason}")
     start = None
     if recipe.start_from and not resuming:
-        start = _start_network(recipe, folder, precision, say)  # may train another recipe first
+        start = _start_network(
+            recipe, folder, precision, say, strategy
+        )  # may train another recipe first
     policy_before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(runtime.precision)
     keras.utils.set_random_seed(recipe.seed)
     data, validation, data_record = load_data(recipe)
-    model = build_model(recipe, start)
-    compile_model(model, recipe, runtime.jit_compile)
+    with distribution.scope() if distribution else nullcontext():
+        model = build_model(recipe, start)
+        compile_model(model, recipe, runtime.jit_compile)
 
     if saved and data_record["sha256"] != saved["data"]["sha256"]:
         raise UserError(f"{recipe.data} has changed since {folder} was started: use another --out")
@@ -82,6 +95,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print)
         "precision": runtime.precision,
         "runtime": runtime.reason,
         "xla": runtime.jit_compile,
+        "strategy": strategy,
+        "replicas": replicas,
         "device": runtime.device,
         "backend": keras.backend.backend(),
         "data": data_record,
@@ -163,7 +178,7 @@ def _delete_run(folder):
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _start_network(recipe, folder, precision, say):
+def _start_network(recipe, folder, precision, say, strategy):
     """Return the network that a recipe fine-tunes, trained first if it is not there."""
     base = folder.parent / recipe.start_from
     wanted = get_recipe(recipe.start_from).replace(
@@ -171,7 +186,7 @@ def _start_network(recipe, folder, precision, say):
     )
     if not (base / "model.keras").exists():
         say(f"{recipe.name} fine-tunes {recipe.start_from}: training that first, in {base}")
-        return train(wanted, base, precision, resume=True, say=say)
+        return train(wanted, base, precision, resume=True, say=say, strategy=strategy)
     before, asked = run_settings(base).get("recipe", {}), wanted.to_dict()
     for name in ("network", "data", "degradation"):
         if asked[name] != before.get(name):

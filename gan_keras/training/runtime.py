@@ -1,4 +1,4 @@
-"""The one place that looks at the hardware and picks precision and XLA."""
+"""The one place that looks at the hardware and picks precision, XLA and devices."""
 
 import os
 import platform
@@ -10,6 +10,7 @@ import keras
 from gan_keras.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("mirrored",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _hardware():
     return "cpu", name, bool(flags & {"avx512_bf16", "amx_bf16"})
 
 
-def choose_runtime(precision=None):
+def choose_runtime(precision=None, strategy=None):
     """Pick precision and XLA for this machine.
 
     bfloat16 on a CPU with AVX-512-bf16 or AMX and on an Ampere or newer GPU, else float32; XLA on
@@ -64,12 +65,13 @@ def choose_runtime(precision=None):
 
     Args:
         precision: One of `PRECISIONS`, "bfloat16" or "float16" for short; None picks.
+        strategy: See `build_strategy`; XLA is off under it.
 
     Returns:
         A `Runtime`.
 
     Raises:
-        UserError: No such precision.
+        UserError: No such precision, or XLA is asked for under a strategy.
     """
     kind, name, fast_bfloat16 = _hardware()
     asked = precision or os.environ.get("GAN_KERAS_PRECISION")
@@ -82,6 +84,34 @@ def choose_runtime(precision=None):
         chosen = "mixed_bfloat16" if fast_bfloat16 else "float32"
         why = f"{name} {'has' if fast_bfloat16 else 'lacks'} fast bfloat16"
     compiled = kind == "gpu" or keras.backend.backend() == "jax"  # JAX has no graph but XLA's
-    xla = os.environ.get("GAN_KERAS_XLA", "1" if compiled else "0") == "1"
-    reason = f"{chosen} ({why}); XLA {'on' if xla else 'off'} ({kind.upper()})"
+    xla = os.environ.get("GAN_KERAS_XLA", "1" if compiled and not strategy else "0") == "1"
+    if xla and strategy:
+        raise UserError(f"TensorFlow's {strategy} strategy does not go with XLA: GAN_KERAS_XLA=0")
+    reason = f"{chosen} ({why}); XLA {'on' if xla else 'off'} ({strategy or kind.upper()})"
     return Runtime(f"{kind}: {name}", chosen, xla, reason)
+
+
+@cache  # a second MirroredStrategy in one process would mix its messages with the first one's
+def build_strategy(name):
+    """Build what spreads each batch over the devices of this machine.
+
+    Args:
+        name: One of `STRATEGIES`, or None for one device. "mirrored" takes all GPUs, or, where
+            there is none, all logical CPUs that TensorFlow was told of.
+
+    Returns:
+        A `tf.distribute.Strategy`, or None.
+
+    Raises:
+        UserError: No such strategy, or another backend than TensorFlow.
+    """
+    if name not in (None, *STRATEGIES):
+        raise UserError(f"strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    if name and keras.backend.backend() != "tensorflow":
+        raise UserError(f"strategy {name!r} needs KERAS_BACKEND=tensorflow")
+    if name is None:
+        return None
+    import tensorflow as tf
+
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
