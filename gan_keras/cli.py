@@ -45,7 +45,7 @@ def _parser():
     c.add_argument("--epochs", type=int)
     c.add_argument("--seed", type=_seed)
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
-    c.add_argument("--strategy", help="mirrored: share each batch among this machine's GPUs")
+    c.add_argument("--strategy", help="mirrored: this machine's GPUs; or multi_worker")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
     existing = c.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run that is there")
@@ -116,9 +116,14 @@ def _train(args):
         seed=args.seed,
     )
     _quiet()
+    folder = args.out or f"runs/{recipe.name}"
+    if args.strategy == "multi_worker":
+        from gan_keras.training.multi_worker import train_worker
+
+        train_worker(recipe, folder, args.precision)
+        return
     from gan_keras.training.run import train
 
-    folder = args.out or f"runs/{recipe.name}"
     flags = {"resume": args.resume, "overwrite": args.overwrite, "strategy": args.strategy}
     train(recipe, folder, args.precision, **flags)
     print(f"next: gan-keras evaluate {folder}")

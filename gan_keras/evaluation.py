@@ -13,7 +13,7 @@ from gan_keras.data.photo_files import images_in, photo_paths
 from gan_keras.data.photos import FolderPairs, Photographs
 from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
-from gan_keras.loading import load, run_settings
+from gan_keras.loading import load, run_settings, shipped_recipe
 from gan_keras.metrics.distribution import (
     class_imbalance,
     classifier_features,
@@ -219,7 +219,7 @@ def measure(paths, data=None, seed=42, say=print):
         model, recipe = load(path), run_settings(path).get("recipe", {})
         common = {"method": path, "seconds": read_seconds(path)}
         if hasattr(model, "generate"):
-            digits = data or recipe.get("data", "mnist-5k")
+            digits = data or (recipe or shipped_recipe(path)).get("data", "mnist-5k")
             rows = result.setdefault("digits", [])
             floor = {"method": f"real {digits} (floor)", "seconds": None}
             if floor["method"] not in [row["method"] for row in rows]:

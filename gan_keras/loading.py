@@ -54,6 +54,11 @@ def run_settings(path):
         raise UserError(f"{file} is damaged ({error}): train again with --overwrite") from error
 
 
+def shipped_recipe(name):
+    """Return the recipe's settings on a shipped model's card; {} where none is of that name."""
+    return json.loads((WEIGHTS / f"{name}.json").read_text())["recipe"] if name in shipped() else {}
+
+
 def load(name_or_path):
     """Load a trained model, with its optimisers where the file has them.
 

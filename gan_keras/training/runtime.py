@@ -10,7 +10,6 @@ import keras
 from gan_keras.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-STRATEGIES = ("mirrored",)
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def build_strategy(name):
     """Build what spreads each batch over the devices of this machine.
 
     Args:
-        name: One of `STRATEGIES`, or None for one device. "mirrored" takes all GPUs, or, where
+        name: None for one device, or "mirrored", which takes all GPUs, or, where
             there is none, all logical CPUs that TensorFlow was told of.
 
     Returns:
@@ -105,8 +104,8 @@ def build_strategy(name):
     Raises:
         UserError: No such strategy, or another backend than TensorFlow.
     """
-    if name not in (None, *STRATEGIES):
-        raise UserError(f"strategy {name!r}: choose one of {', '.join(STRATEGIES)}")
+    if name not in (None, "mirrored"):
+        raise UserError(f"strategy {name!r}: choose mirrored or multi_worker")
     if name and keras.backend.backend() != "tensorflow":
         raise UserError(f"strategy {name!r} needs KERAS_BACKEND=tensorflow")
     if name is None:

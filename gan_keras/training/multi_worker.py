@@ -1,0 +1,172 @@
+"""Training on several machines: one process each, which share every batch.
+
+Keras 3's own `fit` fails under `MultiWorkerMirroredStrategy` (keras#20585, seen with 3.15), so the
+loop is written out here: `strategy.run(model.train_step)`, and nothing else that a machine could do
+alone while the others wait. Each machine runs the same command, with its own place in TF_CONFIG:
+
+    TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]},
+                "task": {"type": "worker", "index": 0}}' \
+        gan-keras train dcgan --strategy multi_worker --out /shared/runs/dcgan --resume
+
+The folder is one that all of them see. Worker 0 writes to it. When a machine dies, the others stop
+with an error; start all of them again, and they go on after the last finished epoch.
+"""
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from gan_keras.errors import UserError
+from gan_keras.training.assembly import build_model, compile_model, load_data
+from gan_keras.training.checkpoint import atomic_path, restore_checkpoint, save_checkpoint
+from gan_keras.training.runtime import choose_runtime
+
+
+def read_cluster(text):
+    """Read TF_CONFIG.
+
+    Args:
+        text: Its value.
+
+    Returns:
+        (index, workers): which worker this process is, and how many there are.
+
+    Raises:
+        UserError: It is missing, no JSON, or names no worker.
+    """
+    try:
+        config = json.loads(text)
+        workers, task = config["cluster"]["worker"], config["task"]
+        if task["type"] != "worker" or not 0 <= task["index"] < len(workers):
+            raise ValueError(f"task {task}")
+        return task["index"], len(workers)
+    except (TypeError, ValueError, KeyError) as error:
+        raise UserError(
+            f"--strategy multi_worker needs TF_CONFIG ({error!r}): "
+            '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}'
+        ) from error
+
+
+def train_worker(recipe, out, precision=None, say=print):
+    """Train a recipe as one of several workers; go on where a checkpoint is.
+
+    The folder gets `settings.json`, `metrics.csv`, `checkpoint.npz` after each epoch, and at the
+    end `model.keras`. Every worker cuts its rows out of the same batches, which are pure functions
+    of (seed, epoch, index): the work is that of one machine with the whole batch.
+
+    Args:
+        recipe: A `Recipe`; `batch_size` is that of all workers together.
+        out: The run's folder, shared by all workers.
+        precision: See `choose_runtime`.
+        say: Prints a line for people.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        UserError: TF_CONFIG is wrong, the batch cannot be shared equally, the recipe fine-tunes
+            another, or the folder holds another run.
+    """
+    import tensorflow as tf
+
+    index, workers = read_cluster(os.environ.get("TF_CONFIG"))
+    if recipe.batch_size % workers:
+        raise UserError(f"batch {recipe.batch_size} cannot be shared among {workers} workers")
+    if recipe.start_from:
+        raise UserError(f"{recipe.name} fine-tunes another recipe: train it on one machine")
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # waits for the others
+    folder, runtime = Path(out), choose_runtime(precision, "multi_worker")
+    say(f"{recipe.name}, worker {index} of {workers}: {recipe.title}\n  {runtime.reason}")
+    keras.config.set_dtype_policy(runtime.precision)
+    keras.utils.set_random_seed(recipe.seed)
+    data, _, record = load_data(recipe)
+    with strategy.scope():
+        model = build_model(recipe)
+        compile_model(model, recipe, jit_compile=False)
+    keras.config.set_dtype_policy("float32")
+    _check_settings(folder, recipe, runtime, record, write=index == 0)
+    data.epoch, seconds = 0, 0.0
+    if (folder / "checkpoint.npz").exists():
+        data.epoch, seconds = restore_checkpoint(folder / "checkpoint.npz", model)
+        say(f"  resuming {folder} after epoch {data.epoch}")
+
+    @tf.function
+    def step(batch):
+        strategy.run(model.train_step, args=(batch,))
+
+    @tf.function
+    def synchronise():
+        strategy.run(_average_statistics, args=(model,))
+
+    for epoch in range(data.epoch, recipe.epochs):
+        started = time.perf_counter()
+        data.on_epoch_begin()
+        for metric in model.metrics:
+            metric.reset_state()
+        for number in range(len(data)):
+            parts = data[number]
+            parts = parts if isinstance(parts, tuple) else (parts,)
+            step(tuple(_share(part, index, workers) for part in parts))
+        synchronise()
+        data.on_epoch_end()
+        seconds += time.perf_counter() - started
+        # all workers read: a mean over replicas is only had together
+        logs = {metric.name: float(np.asarray(metric.result())) for metric in model.metrics}
+        written = folder if index == 0 else folder / f".worker_{index}"
+        save_checkpoint(written / "checkpoint.npz", model, epoch + 1, seconds)
+        if index == 0:
+            _add_row(folder / "metrics.csv", {"epoch": epoch + 1, "seconds": seconds} | logs)
+        say(f"  epoch {epoch + 1}: {', '.join(f'{k} {v:.4g}' for k, v in logs.items())}")
+    written = folder if index == 0 else folder / f".worker_{index}"
+    with atomic_path(written / "model.keras") as path:
+        model.save(path)
+    return model
+
+
+def _share(part, index, workers):
+    """Return one worker's rows of a batch."""
+    rows = len(part) // workers
+    return part[index * rows : (index + 1) * rows]
+
+
+def _average_statistics(model):
+    """Give all replicas the mean of what each has counted by itself: batch-norm statistics."""
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    for variable in model.non_trainable_variables:
+        if keras.backend.is_float_dtype(variable.dtype):
+            mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(variable.value))
+            variable.value.assign(mean)
+
+
+def _check_settings(folder, recipe, runtime, record, write):
+    path = folder / "settings.json"
+    settings = {
+        "recipe": recipe.to_dict(),
+        "precision": runtime.precision,
+        "strategy": "multi_worker",
+        "data": record,
+    }
+    if path.exists() and json.loads(path.read_text()) != settings:
+        raise UserError(f"{folder} holds a run with other settings: choose another --out")
+    if write:
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(settings, indent=1))
+
+
+def _add_row(path, row):
+    """Add an epoch's row, in the place of those that a dead run wrote after its checkpoint."""
+    rows = []
+    if path.exists():
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))[: row["epoch"] - 1]
+    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        writer.writeheader()
+        writer.writerows([*rows, row])
