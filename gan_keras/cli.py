@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
+import time
 import warnings
 from functools import partial
 from pathlib import Path
@@ -69,6 +70,7 @@ def _parser():
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
     where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
+    c.add_argument("--resume", action="store_true", help="leave out what is in OUT already")
     c.add_argument(
         "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
     )
@@ -169,7 +171,9 @@ def _enhance(args):
                 )
             jobs[target] = source
     enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
-    mask = None
+    if args.resume:  # a file that is there is whole
+        jobs = {target: source for target, source in jobs.items() if not target.exists()}
+    mask, started = None, time.monotonic()
     if args.mask or args.mask_colour:
         mask = partial(read_mask, args.mask) if args.mask else partial(marked, args.mask_colour)
     failed = []
@@ -190,11 +194,12 @@ def _enhance(args):
                 failed.append(str(error))
             bar.n = done + 1
             bar.refresh()
-    if len(failed) == len(jobs):
+    if failed and len(failed) == len(jobs):
         raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
     for reason in failed:
         print(f"skipped: {reason}", file=sys.stderr)
-    print(f"{len(jobs) - len(failed)} of {len(jobs)} restored: {args.out}")
+    restored, minutes = len(jobs) - len(failed), (time.monotonic() - started) / 60
+    print(f"{restored} of {len(jobs)} restored, {restored / minutes:.0f} a minute: {args.out}")
     return 1 if failed else 0
 
 

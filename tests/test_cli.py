@@ -14,7 +14,8 @@ import gan_keras
 from gan_keras.cli import main
 from gan_keras.recipes import RECIPES
 
-COMMANDS = ("demo", "train", "generate", "enhance", "evaluate", "compare", "export", "list", "info")
+COMMANDS = ("demo", "train", "generate", "enhance", "evaluate", "compare", "export", "check")
+COMMANDS += ("remote", "list", "info")
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +280,7 @@ def test_models_of_another_kind(capfd, tmp_path, gan_file, restorer_file):
     photo = photograph(tmp_path / "photo.png")
     line = mistake(capfd, "enhance", photo, "--model", gan_file, "--out", tmp_path / "out")
     assert "restorer or a pix2pix" in line
-    line = mistake(capfd, "export", gan_file, "--out", tmp_path / "out")
+    line = mistake(capfd, "export", "digit_classifier", "--out", tmp_path / "out")
     assert "restorer or a pix2pix" in line
     line = mistake(capfd, "generate", restorer_file, "--out", tmp_path / "digits.png")
     assert "name a DCGAN or a VAE" in line
@@ -385,6 +386,22 @@ def test_enhance_scales_the_change_and_takes_the_mean_of_turns(capfd, tmp_path, 
     )
 
 
+def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
+    source, out = tmp_path / "photos", tmp_path / "out"
+    for name in "abc":
+        photograph(source / f"{name}.png")
+    arguments = ["enhance", source, "--model", restorer_file, "--out", out]
+    run(capfd, *arguments)
+    (out / "b.png").unlink()
+    (out / "a.png").write_bytes(b"left alone")
+    status, lines, _ = run(capfd, *arguments, "--resume")
+    assert status == 0 and "1 of 1 restored" in lines[-1] and "a minute" in lines[-1]
+    assert (out / "a.png").read_bytes() == b"left alone"
+    assert (out / "b.png").exists()
+    status, lines, _ = run(capfd, *arguments, "--resume")
+    assert status == 0 and "0 of 0 restored" in lines[-1]
+
+
 def test_enhance_skips_bad_files_and_names_them(capfd, tmp_path, restorer_file):
     source, out = tmp_path / "photos", tmp_path / "out"
     photograph(source / "good.png")
@@ -468,8 +485,8 @@ def test_train_then_what_can_be_done_with_the_run(capfd, tmp_path, photo_folder,
     assert status == 0 and (tmp_path / "out" / "photo.png").exists()
     for version in ("1", "2"):  # never replacing one
         status, lines, _ = run(capfd, "export", folder, "--out", tmp_path / "served")
-        assert status == 0 and Path(lines[-1]) == tmp_path / "served" / "run" / version
-        assert (Path(lines[-1]) / "saved_model.pb").exists()
+        assert status == 0 and Path(lines[0]) == tmp_path / "served" / "run" / version
+        assert (Path(lines[0]) / "saved_model.pb").exists() and "docker run" in lines[1]
 
 
 def test_an_interrupt_says_how_to_go_on(capfd, tmp_path, monkeypatch):
