@@ -21,7 +21,7 @@ NAMES = gan_keras.shipped()
 
 
 def test_the_shipped_models_are_these():
-    assert NAMES == ["denoise", "digit_classifier"]
+    assert NAMES == ["denoise", "digit_classifier", "digits", "digits_by_class", "fashion", "vae"]
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
 
 
@@ -73,6 +73,40 @@ def test_floor_is_far_below_noise():
     test = from_uint8(load_digits("mnist-5k", "test")[0])
     fid = classifier_fid(gan_keras.load("digit_classifier"), noise, test)
     assert fid > 20 * digit_floor()
+
+
+@pytest.mark.parametrize("name", ["digits", "digits_by_class", "vae"])
+def test_generated_digits_are_digits_of_all_classes(name):
+    """On mnist-5k's test images, part of MNIST's training set: a smaller N than on the card."""
+    floor, row = measure([name], "mnist-5k", say=lambda line: None)["digits"]
+    assert row["fid"] < (50 if name == "vae" else 3 * floor["fid"])
+    assert row["class_imbalance"] < 0.12
+    assert row["copies"]["share"] < 0.03
+    if name == "digits_by_class":
+        assert row["agreement"] > 0.97
+    if name == "vae":
+        assert -110 < row["nats"]["elbo"] < row["nats"]["importance_weighted"] < -80
+
+
+def test_generated_clothes_differ():
+    images = gan_keras.load("fashion").generate(50, seed=3)
+    assert images.shape == (50, 28, 28, 1)
+    assert np.abs(images).max() <= 1
+    distances = np.square(images[:25] - images[25:]).mean(axis=(1, 2, 3))
+    assert distances.min() > 0.02
+    again = gan_keras.load("fashion").generate(50, seed=3)
+    np.testing.assert_array_equal(images, again)
+
+
+def test_a_class_is_drawn_from_the_command_line(tmp_path):
+    out = tmp_path / "sevens.png"
+    arguments = ["generate", "digits_by_class", "--label", "7", "--count", "20", "--out", str(out)]
+    assert main(arguments) == 0
+    grid = np.asarray(Image.open(out))
+    cells = [grid[y : y + 28, x : x + 28] for y in (2, 32) for x in range(2, 302, 30)]
+    classifier = gan_keras.load("digit_classifier")
+    read = classifier.predict(from_uint8(np.stack(cells)[..., None]), verbose=0).argmax(1)
+    assert (read == 7).mean() >= 0.9
 
 
 def test_denoiser_is_ahead_of_every_classical_row():
