@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from gan_keras.errors import UserError
+from gan_keras.training.runtime import build_strategy, choose_runtime
+
 SETUP = """
 import sys
 import keras
@@ -157,3 +160,18 @@ def test_a_run_is_shared_among_devices_and_resumes_so(run_python, tmp_path):
     assert "XLA off (mirrored)" in done.stdout and "resuming" in done.stdout
     settings = json.loads((tmp_path / "run/settings.json").read_text())
     assert (settings["strategy"], settings["replicas"]) == ("mirrored", 2)
+
+
+def test_one_device_is_no_strategy():
+    assert build_strategy(None) is None
+    with pytest.raises(UserError, match="choose mirrored or multi_worker"):
+        build_strategy("miror")
+
+
+def test_xla_and_a_strategy_exclude_each_other(monkeypatch):
+    monkeypatch.setenv("GAN_KERAS_XLA", "1")
+    assert choose_runtime().jit_compile
+    with pytest.raises(UserError, match="does not go with XLA: GAN_KERAS_XLA=0"):
+        choose_runtime(strategy="mirrored")
+    monkeypatch.delenv("GAN_KERAS_XLA")
+    assert not choose_runtime(strategy="mirrored").jit_compile
