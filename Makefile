@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo test test-slow lint benchmark clean
+.PHONY: demo test test-slow lint notebooks benchmark clean
 
 demo: .venv/ready
 	$(BIN)/python -m gan_keras demo
@@ -17,6 +17,11 @@ test-slow: .venv/ready
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+notebooks: .venv/ready  # executes every chapter in full: some minutes each
+	$(BIN)/python tools/notebooks.py
+	$(BIN)/python tools/exercises.py release
+	$(BIN)/python tools/exercises.py solutions
 
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/dcgan_step.py

@@ -14,6 +14,7 @@ from gan_keras.data.ranges import DATA_RANGE
 from gan_keras.layers.spectral_norm import SpectralConv2D
 from gan_keras.losses.adversarial import discriminator_cross_entropy, generator_non_saturating
 from gan_keras.losses.reconstruction import gaussian_kl, gaussian_log_density, l1
+from gan_keras.metrics.distribution import frechet_distance
 from gan_keras.metrics.image_quality import psnr
 from gan_keras.networks.patchgan import build_patchgan
 
@@ -184,6 +185,141 @@ def test_adams_first_step_is_the_sign_of_the_gradient():
     variable = keras.Variable(np.zeros(4, np.float32))
     keras.optimizers.Adam(0.01, beta_1=0.5, epsilon=1e-12).apply([gradient], [variable])
     np.testing.assert_allclose(variable.value, -0.01 * np.sign(gradient), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 2), (4, 2), (5, 3), (2, 2), (4, 4)])
+def test_sides_and_stamps_of_a_transposed_convolution(kernel, stride):
+    """Sides s(m − 1) + k and sm; ⌈(k − r)/s⌉ stamps at remainder r, away from the borders."""
+    for size in (5, 9):
+        ones = np.ones((1, size, 1), np.float32)
+        sides = {
+            padding: layers.Conv1DTranspose(
+                1, kernel, stride, padding, use_bias=False, kernel_initializer="ones"
+            )(ones)
+            for padding in ("valid", "same")
+        }
+        assert sides["valid"].shape[1] == stride * (size - 1) + kernel
+        assert sides["same"].shape[1] == stride * size
+    for place in range(kernel, stride * size - kernel):
+        wanted = math.ceil((kernel - place % stride) / stride)
+        assert float(sides["valid"][0, place, 0]) == wanted
+
+
+def test_the_jacobian_of_batch_normalisation():
+    """γ/S (δ − 1/N − ĥĥᵀ/N): what is off the diagonal is the neighbours' influence."""
+    norm = layers.BatchNormalization(gamma_initializer=keras.initializers.Constant(1.7))
+    values = tf.random.stateless_normal((6, 1), [0, 1])
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        outputs = norm(values, training=True)
+    jacobian = tape.jacobian(outputs, values).numpy()[:, 0, :, 0]
+    h = values.numpy()[:, 0]
+    spread = np.sqrt(h.var() + norm.epsilon)
+    hat = (h - h.mean()) / spread
+    derived = 1.7 / spread * (np.eye(6) - 1 / 6 - np.outer(hat, hat) / 6)
+    np.testing.assert_allclose(jacobian, derived, atol=1e-5)
+    with tf.GradientTape() as tape:
+        tape.watch(values)
+        outputs = norm(values, training=False)
+    fixed = tape.jacobian(outputs, values).numpy()[:, 0, :, 0]
+    np.testing.assert_array_equal(fixed, np.diag(np.diag(fixed)))
+
+
+def test_batch_normalisation_forgets_a_common_shift_and_scale():
+    norm, values = (
+        layers.BatchNormalization(epsilon=1e-8),
+        tf.random.stateless_normal((8, 3), [2, 3]),
+    )
+    plain = norm(values, training=True)
+    np.testing.assert_allclose(norm(5 * values + [1.0, -2.0, 9.0], training=True), plain, atol=1e-5)
+    other = tf.concat([values[:1], 3 * values[1:]], 0)  # the first stays, its neighbours change
+    assert np.abs(norm(other, training=True)[0] - plain[0]).max() > 0.1
+
+
+def test_running_statistics_are_a_geometric_average():
+    """After t steps: mᵗ·start + (1 − m) Σ mᵗ⁻ʲ μⱼ, a memory of 1/(1 − m) steps."""
+    norm, means = layers.BatchNormalization(momentum=0.8), [3.0, -1.0, 2.0, 0.5]
+    for mean in means:
+        norm(tf.constant([[mean - 1], [mean + 1]]), training=True)
+    wanted = 0.2 * sum(0.8 ** (3 - j) * mean for j, mean in enumerate(means))
+    assert float(norm.moving_mean[0]) == pytest.approx(wanted, rel=1e-5)
+    assert float(norm.moving_variance[0]) == pytest.approx(0.8**4 + (1 - 0.8**4) * 1.0, rel=1e-5)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_random_weights_scale_a_signal_by_the_root_of_their_fan_in(transposed):
+    """Var(out) = F τ² E h²; F is k²C, or (k/s)²C for a transposed convolution."""
+    kind = layers.Conv2DTranspose if transposed else layers.Conv2D
+    init = keras.initializers.RandomNormal(0, 0.02, seed=3)
+    layer = kind(128, 4, 2, "valid", use_bias=False, kernel_initializer=init)
+    h = tf.nn.relu(tf.random.stateless_normal((8, 16, 16, 32), [4, 5]))
+    inside = np.asarray(layer(h))[:, 2:-2, 2:-2]
+    fan_in = 32 * (2**2 if transposed else 4**2)
+    assert inside.var() == pytest.approx(fan_in * 0.02**2 * np.mean(np.square(h)), rel=0.1)
+
+
+@pytest.mark.parametrize("beta", [-0.3, 0.0, 0.5, 0.9])
+def test_momentum_makes_the_bilinear_game_spiral_outwards(beta):
+    """min_x max_y xy, in turn: |λ| = 1 without momentum, above 1 with, below 1 with negative."""
+    step, columns = 0.2, []
+    for x, y, u, v in np.eye(4):
+        u = beta * u - step * y
+        x = x + u
+        v = beta * v + step * x
+        columns.append([x, y + v, u, v])
+    largest = np.abs(np.linalg.eigvals(np.array(columns).T)).max()
+    assert largest == pytest.approx(1, abs=1e-12) if beta == 0 else (largest > 1) == (beta > 0)
+
+
+def with_moments(mean, covariance, count=400):
+    """Return samples whose sample mean and covariance are exactly these."""
+    draw = np.random.default_rng(0).normal(size=(count, len(mean)))
+    draw -= draw.mean(0)
+    white = draw @ np.linalg.inv(np.linalg.cholesky(np.atleast_2d(np.cov(draw.T)))).T
+    return np.asarray(mean) + white @ np.linalg.cholesky(np.atleast_2d(covariance)).T
+
+
+def test_frechet_distance_of_gaussians_in_closed_form():
+    """One dimension: (μ₁ − μ₂)² + (σ₁ − σ₂)²; commuting covariances add that up."""
+    a, b = with_moments([1.0], [[4.0]]), with_moments([-0.5], [[0.25]])
+    assert frechet_distance(a, b) == pytest.approx(1.5**2 + 1.5**2)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    first, second = np.array([4.0, 1.0, 0.1]), np.array([1.0, 9.0, 0.4])
+    a = with_moments([0, 0, 1], turn @ np.diag(first) @ turn.T)
+    b = with_moments([0, 2, 1], turn @ np.diag(second) @ turn.T)
+    assert frechet_distance(a, b) == pytest.approx(4 + np.sum((first**0.5 - second**0.5) ** 2))
+
+
+def test_frechet_distance_is_the_cheapest_pairing():
+    """No linear pairing b = Ta of two Gaussians costs less; the best one costs exactly that."""
+    first, second = np.array([[2.0, 0.6], [0.6, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
+
+    def root(matrix):
+        values, vectors = np.linalg.eigh(matrix)
+        return (vectors * np.sqrt(values)) @ vectors.T
+
+    distance = frechet_distance(with_moments([0, 0], first), with_moments([0, 0], second))
+    inner, inverse = root(root(first) @ second @ root(first)), np.linalg.inv(root(first))
+    best = np.trace(first + second - 2 * (inverse @ inner @ root(first)))  # T = A⁻½ (…)½ A⁻½
+    assert distance == pytest.approx(best)
+    for seed in range(20):
+        rotation = np.linalg.qr(np.random.default_rng(seed).normal(size=(2, 2)))[0]
+        cross = root(first) @ rotation @ root(second)  # every coupling without noise
+        assert np.trace(first + second - 2 * cross) >= distance - 1e-9
+
+
+def test_the_bias_of_a_frechet_distance_falls_with_one_over_n():
+    """Equal Gaussians: (1/N) [2 Σλ + Σ λᵢλⱼ(1 + δᵢⱼ)/(λᵢ + λⱼ)] to second order."""
+    values, draw = np.exp(-np.arange(8) / 3), np.random.default_rng(0)
+    pairs = np.outer(values, values) * (1 + np.eye(8)) / (values[:, None] + values)
+    for count in (100, 400):
+        distances = [
+            frechet_distance(*(draw.normal(size=(2, count, 8)) * np.sqrt(values)))
+            for _ in range(60)
+        ]
+        wanted = (2 * values.sum() + pairs.sum()) / count
+        error = np.std(distances) / math.sqrt(60)
+        assert np.mean(distances) == pytest.approx(wanted, abs=4 * error + 0.03 * wanted)
 
 
 # 04: slopes and labels

@@ -1,0 +1,115 @@
+"""The bug museum: each broken form is worse, each check catches it and lets the right one pass."""
+
+import math
+
+import pytest
+
+from gan_keras.cli import main
+from gan_keras.errors import UserError
+from gan_keras.teaching import museum
+
+READY = [exhibit.number for exhibit in museum.CATALOGUE if exhibit.ready]
+
+
+@pytest.fixture(scope="module")
+def damage():
+    """Return a function that runs an exhibit, once for all tests."""
+    done = {}
+
+    def run(number):
+        if number not in done:
+            done[number] = museum.run(number)
+        return done[number]
+
+    return run
+
+
+def test_the_catalogue_has_all_exhibits_in_order():
+    assert [exhibit.number for exhibit in museum.CATALOGUE] == list(range(1, 29))
+    assert READY == [1, 2, 3, 5, 6, 28]
+
+
+@pytest.mark.parametrize("number", READY)
+def test_the_check_catches_the_broken_form_and_nothing_else(number, damage):
+    shown = damage(number)
+    assert len(shown.complaint) > 20
+    assert shown.passed == ""
+    assert shown.broken != shown.right
+    assert shown.figure.axes
+
+
+def test_three_doublings_give_56_and_are_refused_by_a_fixed_discriminator(damage):
+    assert (damage(1).broken, damage(1).right) == (56, 28)
+    assert "56" in damage(1).complaint
+    assert "refuses" in damage(1).harmless
+
+
+def test_probabilities_as_logits_have_a_floor(damage):
+    floor = (math.log1p(math.exp(-1)) + math.log(2)) / 2
+    assert damage(2).broken == pytest.approx(floor, abs=1e-4)
+    assert damage(2).right < 1e-6
+    assert "Keras sees which layer made it" in damage(2).harmless
+
+
+def test_keras_still_repairs_the_direct_case():
+    import keras
+    import numpy as np
+
+    scores = keras.Input((1,))
+    head = keras.Model(scores, keras.layers.Activation("sigmoid")(scores))
+    outputs = head(np.array([[20.0], [-20.0]]))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    with pytest.warns(UserWarning, match="Sigmoid"):
+        assert float(loss(np.array([[1.0], [0.0]]), outputs)) < 1e-6
+
+
+def test_an_unbalanced_batch_moves_the_mean_logit_to_the_log_ratio(damage):
+    assert damage(3).broken == pytest.approx(math.log(96 / 256), abs=0.05)
+    assert abs(damage(3).right) < 0.05
+    assert "mean logit 0.0" in damage(3).harmless
+
+
+def test_inert_normalisation_lets_the_signal_fade(damage):
+    assert damage(5).broken < 0.2 * damage(5).right
+
+
+def test_a_frozen_discriminator_does_not_move(damage):
+    assert damage(6).broken == 0
+    assert damage(6).right > 0.05
+    assert damage(6).harmless == ""
+
+
+def test_a_small_buffer_shows_one_digit(damage):
+    assert (damage(28).broken, damage(28).right) == (1, 10)
+
+
+def test_the_command_lists_and_refuses(capsys):
+    assert main(["museum"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("(coming)") == len(museum.CATALOGUE) - len(READY)
+    assert main(["museum", "9"]) == 2
+    assert "comes with chapter 04; open: 1, 2, 3, 5, 6, 28" in capsys.readouterr().err
+    assert main(["museum", "99"]) == 2
+    assert "numbered 1 to 28" in capsys.readouterr().err
+    with pytest.raises(UserError):
+        museum.run("four")
+
+
+def test_the_command_runs_one_and_saves_its_picture(tmp_path, capsys):
+    assert main(["museum", "01", "--out", str(tmp_path / "one.png")]) == 0
+    said = capsys.readouterr().out
+    assert "broken 56, right 28" in said
+    assert "the check says: G makes images (56, 56, 1)" in said
+    assert (tmp_path / "one.png").stat().st_size > 1000
+
+
+def test_listing_needs_no_tensorflow(run_python):
+    code = """
+import sys
+from gan_keras.cli import main
+
+main(["museum"])
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
