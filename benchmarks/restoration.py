@@ -125,12 +125,23 @@ def _noise(sigma):
     return Task(plain(degradation), classics, ("denoise", "auto"))
 
 
-DECONVOLVERS = {
-    "Wiener": deconvolved(lambda plane, psf: restoration.wiener(plane, psf, 0.003, clip=False)),
-    "Richardson–Lucy": deconvolved(
-        lambda plane, psf: restoration.richardson_lucy(np.clip(plane, 0, 1), psf, 20)
-    ),
-}
+def _deconvolvers(balance, iterations):
+    """Return Wiener's filter and Richardson–Lucy, each with its best setting for a blur.
+
+    Args:
+        balance: Of Wiener's filter; 0.3 is right where a kernel has zeros, as a motion's has.
+        iterations: Of Richardson–Lucy.
+    """
+    return {
+        "Wiener": deconvolved(
+            lambda plane, psf: restoration.wiener(plane, psf, balance, clip=False)
+        ),
+        "Richardson–Lucy": deconvolved(
+            lambda plane, psf: restoration.richardson_lucy(np.clip(plane, 0, 1), psf, iterations)
+        ),
+    }
+
+
 INPAINTERS = {}
 if cv2:
     INPAINTERS["OpenCV, Telea"] = opencv_inpainter(cv2.INPAINT_TELEA)
@@ -151,10 +162,10 @@ TASKS = {
     "denoise-25": _noise(25),
     "denoise-50": _noise(50),
     "enlarge-4": Task(plain(ENLARGE), classics_for(ENLARGE), ("super_resolve",), luma=True),
-    "deblur-gaussian": Task(blurred(gaussian_kernel), DECONVOLVERS, ("deblur", "auto")),
+    "deblur-gaussian": Task(blurred(gaussian_kernel), _deconvolvers(0.003, 50), ("deblur", "auto")),
     "deblur-motion": Task(
         blurred(lambda generator: motion_kernel(15, generator.uniform(0, 180))),
-        DECONVOLVERS,
+        _deconvolvers(0.3, 30),
         ("deblur",),
     ),
     "inpaint-50": Task(

@@ -122,7 +122,9 @@ def _train(args):
     if args.strategy == "multi_worker":
         from gan_keras.training.multi_worker import train_worker
 
-        train_worker(recipe, folder, args.precision)
+        if args.overwrite:
+            raise UserError("--overwrite: several workers delete nothing; choose another --out")
+        train_worker(recipe, folder, args.precision, args.resume)
         return
     from gan_keras.training.run import train
 
@@ -160,23 +162,22 @@ def _enhance(args):
     from gan_keras.restoration.enhancer import Enhancer
     from gan_keras.restoration.files import write_image
 
-    jobs = {}  # target → source
+    jobs, out = {}, Path(args.out).resolve()  # target → source
     for path in map(Path, args.paths):
         for source in images_in(path) if path.is_dir() else [path]:
+            if path.is_dir() and out in source.resolve().parents:
+                continue  # OUT lies in the folder
             target = Path(args.out) / (source.relative_to(path) if path.is_dir() else source.name)
             if target in jobs or target.resolve() == source.resolve():
-                raise UserError(
-                    f"{source} and another photograph would both become {target}: "
-                    "name one folder at a time, or another --out"
-                )
+                both = f"{source} and another photograph would both become {target}"
+                raise UserError(f"{both}: name one folder at a time, or another --out")
             jobs[target] = source
     enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
     if args.resume:  # a file that is there is whole
         jobs = {target: source for target, source in jobs.items() if not target.exists()}
-    mask, started = None, time.monotonic()
-    if args.mask or args.mask_colour:
-        mask = partial(read_mask, args.mask) if args.mask else partial(marked, args.mask_colour)
-    failed = []
+    mask = partial(read_mask, args.mask) if args.mask else None
+    mask = partial(marked, args.mask_colour) if args.mask_colour else mask
+    failed, started = [], time.monotonic()
     with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
         for target, source in jobs.items():
             done = bar.n
@@ -188,8 +189,8 @@ def _enhance(args):
             try:
                 before, after = enhancer.enhance_file(source, target, mask, on_tile)
                 if args.show_changes:
-                    shown = target.with_name(f"{target.name}.changes.png")
-                    write_image(shown, map_of_changes(before, after))
+                    changes = map_of_changes(before, after)
+                    write_image(target.with_name(f"{target.name}.changes.png"), changes)
             except UserError as error:
                 failed.append(str(error))
             bar.n = done + 1
@@ -198,8 +199,8 @@ def _enhance(args):
         raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
     for reason in failed:
         print(f"skipped: {reason}", file=sys.stderr)
-    restored, minutes = len(jobs) - len(failed), (time.monotonic() - started) / 60
-    print(f"{restored} of {len(jobs)} restored, {restored / minutes:.0f} a minute: {args.out}")
+    count, minutes = len(jobs) - len(failed), max(time.monotonic() - started, 1e-9) / 60
+    print(f"{count} of {len(jobs)} restored, {count / minutes:.0f} a minute: {args.out}")
     return 1 if failed else 0
 
 

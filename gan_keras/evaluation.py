@@ -172,12 +172,12 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
                 f"{SMALLEST} pixels or more a side are wanted"
             )
         shown = {"target": target}
-        for name, (_, restore, _) in methods.items():
+        for name, (kind, restore, _) in methods.items():
             started = time.perf_counter()
             if restore is None:
                 shown[name] = degraded[..., :3].repeat(scale, axis=0).repeat(scale, axis=1)
             else:
-                shown[name] = restore(degraded)
+                shown[name] = restore(scale, degraded) if kind == "ours" else restore(degraded)
             shown[name] = np.clip(shown[name], -1, 1)
             seconds = time.perf_counter() - started
             pair = target[None], shown[name][None], DATA_RANGE
@@ -194,8 +194,10 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
     return rows, pictures
 
 
-def _enhance(enhancer, degraded):
-    mask = degraded[..., 3] < 0 if degraded.shape[2] == 4 else None
+def _enhance(enhancer, scale, degraded):
+    if enhancer.masked != (degraded.shape[2] == 4) or enhancer.scale != scale:
+        raise UserError("this enhancer is for another task: benchmarks/restoration.py measures all")
+    mask = degraded[..., 3] < 0 if enhancer.masked else None
     return enhancer(degraded[..., :3], mask)
 
 

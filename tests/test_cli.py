@@ -400,6 +400,9 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
     assert (out / "b.png").exists()
     status, lines, _ = run(capfd, *arguments, "--resume")
     assert status == 0 and "0 of 0 restored" in lines[-1]
+    inside = [*arguments[:-1], source / "restored"]
+    for expected in ("3 of 3", "0 of 0"):  # what it wrote into the folder is no source
+        assert expected in run(capfd, *inside, "--resume")[1][-1]
 
 
 def test_enhance_skips_bad_files_and_names_them(capfd, tmp_path, restorer_file):

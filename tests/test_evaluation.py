@@ -11,7 +11,8 @@ from gan_keras.algorithms.dcgan import DCGAN
 from gan_keras.algorithms.vae import VAE
 from gan_keras.data.digits import load_digits
 from gan_keras.data.ranges import from_uint8
-from gan_keras.evaluation import digit_floor, digit_floor_row, digit_row, measure
+from gan_keras.errors import UserError
+from gan_keras.evaluation import digit_floor, digit_floor_row, digit_row, measure, photo_rows
 from gan_keras.networks.digits import (
     build_decoder,
     build_discriminator,
@@ -155,3 +156,47 @@ def test_the_table_of_a_conditional_generator_says_how_it_is_read(tmp_path, monk
     for row, line in zip(rows, lines, strict=True):
         assert line[-2] == f"{100 * row['agreement']:.1f}%"
     assert float(lines[1][header.index("copies") + 1].rstrip("%")) > 90
+
+
+def test_an_enhancer_of_another_task_is_one_line(tmp_path, photo_folder, randomise):
+    from gan_keras.networks.restorer import build_inpainter, build_super_resolver
+
+    randomise(build_super_resolver(filters=2, blocks=1)).save(tmp_path / "larger.keras")
+    randomise(build_inpainter(filters=(2,), blocks=(1,))).save(tmp_path / "filled.keras")
+    for name in ("larger", "filled"):
+        with pytest.raises(UserError, match="for another task"):
+            measure([tmp_path / f"{name}.keras"], photo_folder)
+
+
+def test_enlargers_and_inpainters_are_measured_on_their_own_task(photo_folder, randomise):
+    from gan_keras.networks.restorer import build_inpainter, build_super_resolver
+    from gan_keras.restoration.classical import classics_for
+    from gan_keras.restoration.enhancer import Enhancer
+
+    enlarging = {"name": "downsample", "factor": 4}
+    cases = [
+        (enlarging, build_super_resolver(filters=2, blocks=1), ["bicubic", "Lanczos"]),
+        ({"name": "holes", "fraction": 0.5, "count": 0}, build_inpainter((2,), (1,)), []),
+    ]
+    for degradation, network, classics in cases:
+        recipe = {"data": "photos", "degradation": degradation}
+        photographs = evaluation.test_photographs(recipe, photo_folder)
+        enhancers = {"untrained": Enhancer(network)}
+        rows, _ = photo_rows(enhancers, photographs, classics_for(degradation))
+        assert [row["method"] for row in rows] == ["do nothing", *classics, "untrained"]
+        by_method = {row["method"]: row["psnr"] for row in rows}
+        if classics:  # an untrained enlarger is bicubic interpolation
+            assert by_method["untrained"] == pytest.approx(by_method["bicubic"], abs=0.3)
+            assert by_method["Lanczos"] > by_method["do nothing"]
+        else:  # an untrained inpainter leaves mid-grey
+            assert by_method["untrained"] == pytest.approx(by_method["do nothing"], abs=1e-6)
+
+
+def test_classics_know_the_default_strengths():
+    from gan_keras.restoration.classical import classics_for
+
+    assert "bicubic" in classics_for({"name": "downsample"})
+    assert "median 3×3" in classics_for({"name": "gaussian_noise"})
+    assert classics_for({"name": "gaussian_noise", "sigma": (0, 55)}) == {}
+    assert classics_for({"name": "gaussian_noise", "sigma": 25, "chance": 0.5}) == {}
+    assert classics_for([{"name": "jpeg"}]) == {}

@@ -61,7 +61,7 @@ def receptive_field(model):
             elif kind == "Conv2DTranspose":
                 jump = Fraction(jump, max(layer.strides))
                 field += (max(layer.kernel_size) - 1) * jump
-            elif kind == "UpSampling2D":
+            elif kind == "UpSampling2D" and layer.interpolation in _RESIZED:
                 field += _RESIZED[layer.interpolation] * jump
                 jump = Fraction(jump, max(layer.size))
             elif kind not in _POINTWISE:

@@ -107,10 +107,13 @@ def classics_for(degradation):
         of one σ; interpolation, for `downsample`; else nothing.
     """
     settings = degradation if isinstance(degradation, dict) else {}
-    if settings.get("name") == "gaussian_noise" and np.ndim(settings["sigma"]) == 0:
-        return {k: partial(method, sigma=settings["sigma"]) for k, method in DENOISERS.items()}
+    if "chance" in settings:
+        return {}
+    sigma = settings.get("sigma", 25)
+    if settings.get("name") == "gaussian_noise" and np.ndim(sigma) == 0:
+        return {k: partial(method, sigma=sigma) for k, method in DENOISERS.items()}
     if settings.get("name") == "downsample":
         kernels = {"bicubic": Image.Resampling.BICUBIC, "Lanczos": Image.Resampling.LANCZOS}
-        factor = settings["factor"]
+        factor = settings.get("factor", 4)
         return {k: partial(enlarge, factor=factor, kernel=kernel) for k, kernel in kernels.items()}
     return {}

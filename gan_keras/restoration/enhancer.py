@@ -61,6 +61,8 @@ class Enhancer:
             raise UserError(f"model {network.name!r} turns {side}×{side} into {height}×{width}")
         self.network, self.strength, self.best = network, strength, best
         self.masked = network.input_shape[3] == 4
+        if self.masked and self.scale > 1:
+            raise UserError(f"model {network.name!r} both fills in and enlarges: one at a time")
 
     @classmethod
     def load(cls, name_or_path, **settings):
@@ -133,7 +135,7 @@ class Enhancer:
             before = np.clip(enlarge(image, self.scale), -1, 1)
             restored = before + np.float32(self.strength) * (restored - before)
         if self.masked:
-            restored = np.where(known, image, restored)
+            restored = np.where(known, np.clip(image, -1, 1), restored)
         return restored if is_float else to_integers(restored, samples.dtype)
 
     def _restore(self, image):

@@ -60,8 +60,13 @@ class Picture:
 @contextlib.contextmanager
 def _opened(path):
     """Open an image lazily; whatever goes wrong with the file is the user's one line."""
+    # Given a name, Pillow maps plain TIFFs into memory, and turns grey ones wrongly.
+    by_name = isinstance(path, str | Path)
     try:
-        with Image.open(path) as image:
+        with (
+            open(path, "rb") if by_name else contextlib.nullcontext(path) as file,
+            Image.open(file) as image,
+        ):
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             yield image

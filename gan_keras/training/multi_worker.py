@@ -19,11 +19,11 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from gan_keras.errors import UserError
 from gan_keras.training.assembly import build_model, compile_model, load_data
 from gan_keras.training.checkpoint import atomic_path, restore_checkpoint, save_checkpoint
+from gan_keras.training.replicas import averager
 from gan_keras.training.runtime import choose_runtime
 
 
@@ -52,25 +52,29 @@ def read_cluster(text):
         ) from error
 
 
-def train_worker(recipe, out, precision=None, say=print):
-    """Train a recipe as one of several workers; go on where a checkpoint is.
+def train_worker(recipe, out, precision=None, resume=False, say=print):
+    """Train a recipe as one of several workers.
 
     The folder gets `settings.json`, `metrics.csv`, `checkpoint.npz` after each epoch, and at the
     end `model.keras`. Every worker cuts its rows out of the same batches, which are pure functions
-    of (seed, epoch, index): the work is that of one machine with the whole batch.
+    of (seed, epoch, index): without batch normalisation and noise, of which each worker has its
+    own, the work is that of one machine with the whole batch. Their batch-norm statistics are
+    averaged after each epoch. The other workers write what they have to `.worker_N`.
 
     Args:
         recipe: A `Recipe`; `batch_size` is that of all workers together.
         out: The run's folder, shared by all workers.
         precision: See `choose_runtime`.
+        resume: Go on after the last finished epoch; start if nothing is there.
         say: Prints a line for people.
 
     Returns:
         The trained model.
 
     Raises:
-        UserError: TF_CONFIG is wrong, the batch cannot be shared equally, the recipe fine-tunes
-            another, or the folder holds another run.
+        UserError: TF_CONFIG is wrong, the batch cannot be shared equally, a worker has several
+            GPUs, the recipe fine-tunes another, or the folder holds another run, or this one and
+            `resume` is not set.
     """
     import tensorflow as tf
 
@@ -79,8 +83,14 @@ def train_worker(recipe, out, precision=None, say=print):
         raise UserError(f"batch {recipe.batch_size} cannot be shared among {workers} workers")
     if recipe.start_from:
         raise UserError(f"{recipe.name} fine-tunes another recipe: train it on one machine")
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # waits for the others
+    if recipe.epochs < 1:
+        raise UserError(f"epochs {recipe.epochs}: at least 1 is needed")
     folder, runtime = Path(out), choose_runtime(precision, "multi_worker")
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise UserError(f"{folder} is not empty: --resume goes on with a run, or choose another")
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # waits for the others
+    if strategy.num_replicas_in_sync != workers:
+        raise UserError("a worker has several GPUs: start one for each, with CUDA_VISIBLE_DEVICES")
     say(f"{recipe.name}, worker {index} of {workers}: {recipe.title}\n  {runtime.reason}")
     keras.config.set_dtype_policy(runtime.precision)
     keras.utils.set_random_seed(recipe.seed)
@@ -99,10 +109,7 @@ def train_worker(recipe, out, precision=None, say=print):
     def step(batch):
         strategy.run(model.train_step, args=(batch,))
 
-    @tf.function
-    def synchronise():
-        strategy.run(_average_statistics, args=(model,))
-
+    average = averager(model, strategy)
     for epoch in range(data.epoch, recipe.epochs):
         started = time.perf_counter()
         data.on_epoch_begin()
@@ -111,12 +118,12 @@ def train_worker(recipe, out, precision=None, say=print):
         for number in range(len(data)):
             parts = data[number]
             parts = parts if isinstance(parts, tuple) else (parts,)
-            step(tuple(_share(part, index, workers) for part in parts))
-        synchronise()
+            step(tuple(share_rows(part, index, workers) for part in parts))
+        average()
         data.on_epoch_end()
         seconds += time.perf_counter() - started
         # all workers read: a mean over replicas is only had together
-        logs = {metric.name: float(np.asarray(metric.result())) for metric in model.metrics}
+        logs = {name: float(value) for name, value in model.get_metrics_result().items()}
         written = folder if index == 0 else folder / f".worker_{index}"
         save_checkpoint(written / "checkpoint.npz", model, epoch + 1, seconds)
         if index == 0:
@@ -128,21 +135,10 @@ def train_worker(recipe, out, precision=None, say=print):
     return model
 
 
-def _share(part, index, workers):
+def share_rows(part, index, workers):
     """Return one worker's rows of a batch."""
     rows = len(part) // workers
     return part[index * rows : (index + 1) * rows]
-
-
-def _average_statistics(model):
-    """Give all replicas the mean of what each has counted by itself: batch-norm statistics."""
-    import tensorflow as tf
-
-    context = tf.distribute.get_replica_context()
-    for variable in model.non_trainable_variables:
-        if keras.backend.is_float_dtype(variable.dtype):
-            mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(variable.value))
-            variable.value.assign(mean)
 
 
 def _check_settings(folder, recipe, runtime, record, write):

@@ -19,6 +19,7 @@ from gan_keras.training.assembly import build_model, compile_model, load_data, s
 from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
 from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
 from gan_keras.training.doctor import TrainingDoctor
+from gan_keras.training.replicas import AverageStatistics
 from gan_keras.training.runtime import build_strategy, choose_runtime
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "pillow", "scikit-image", "jax")
@@ -58,6 +59,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print,
     saved = _run_to_resume(folder, recipe, resume, overwrite)
     checkpoint = folder / "checkpoint.npz"
     resuming = bool(saved) and checkpoint.exists()
+    if saved.get("strategy") == "multi_worker":
+        raise UserError(f"{folder} is a run of several workers: --strategy multi_worker")
     strategy = strategy or saved.get("strategy")
     runtime = choose_runtime(precision or saved.get("precision"), strategy)
     if saved and runtime.precision != saved["precision"]:
@@ -113,6 +116,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print,
     recorder = RunRecorder(folder, draw, first_epoch, seconds)
     progress = Progress(recipe.name, recipe.epochs)
     callbacks = [StopAtNaN(), progress, recorder]
+    if distribution:
+        callbacks.insert(0, AverageStatistics(distribution))
     if hasattr(model, "discriminator"):
         callbacks.append(TrainingDoctor(data, partial(_say_above_the_bar, say)))
     if keras.backend.backend() == "tensorflow":

@@ -236,6 +236,21 @@ def test_exif_rotation_is_applied_once(tmp_path, suffix, orientation):
     assert read_image(tmp_path / f"b.{suffix}").pixels.shape == picture.pixels.shape
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGBA"])
+def test_plain_tiffs_of_every_kind_are_turned_upright(tmp_path, mode, orientation):
+    samples = {"L": COLOUR[..., 0], "I;16": DEEP[..., 0], "RGBA": np.dstack([COLOUR, ALPHA])}[mode]
+    path = tmp_path / "a.tif"
+    Image.fromarray(samples).save(path, exif=exif_with(orientation))
+    turned = samples.swapaxes(0, 1) if orientation > 4 else samples
+    mirrored = {2: (1,), 3: (0, 1), 4: (0,), 6: (1,), 7: (0, 1), 8: (0,)}.get(orientation, ())
+    expected = np.flip(turned, mirrored) if mirrored else turned
+    picture = read_image(path)
+    read = picture.samples if mode == "RGBA" else picture.samples[..., 0]
+    np.testing.assert_array_equal(read, expected[..., :3] if mode == "RGBA" else expected)
+    assert image_size(path) == expected.shape[:2]
+
+
 def test_16_bit_colour_is_turned_upright(tmp_path):
     write_image(tmp_path / "a.png", Picture(DEEP[..., :3]))
     upright = read_image(tmp_path / "a.png")
@@ -344,6 +359,7 @@ def test_a_forbidden_file_is_the_users_to_mend(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
+    (tmp_path / "a.png").write_bytes(b"")
     monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(UserError, match=r"a\.png: Permission denied"):
         read_image(tmp_path / "a.png")
@@ -353,6 +369,7 @@ def test_want_of_memory_is_not_a_damaged_file(tmp_path, monkeypatch):
     def exhaust(path):
         raise MemoryError
 
+    (tmp_path / "a.png").write_bytes(b"")
     monkeypatch.setattr(Image, "open", exhaust)
     with pytest.raises(MemoryError):
         read_image(tmp_path / "a.png")

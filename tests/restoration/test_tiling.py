@@ -307,6 +307,18 @@ def test_inpainting_keeps_what_is_known_and_reads_nothing_else(randomise, kind, 
         enhancer(image, mask[:5])
 
 
+def test_known_pixels_are_clipped_like_all_others(randomise):
+    enhancer = Enhancer(randomise(build_inpainter(filters=(2,), blocks=(1,))))
+    image, mask = np.full((4, 4, 3), 1.5, np.float32), np.eye(4, dtype=bool)
+    assert np.abs(enhancer(image, mask)).max() <= 1
+
+
+def test_other_interpolations_are_refused_in_one_line():
+    images = keras.Input((None, None, 3))
+    with pytest.raises(UserError, match="no local receptive field"):
+        Enhancer(keras.Model(images, layers.UpSampling2D(2, interpolation="lanczos3")(images)))
+
+
 def test_a_mask_is_refused_where_nothing_is_filled_in(enhancer):
     with pytest.raises(UserError, match="takes no mask"):
         enhancer(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), bool))

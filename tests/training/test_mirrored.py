@@ -148,6 +148,9 @@ model = train(recipe, sys.argv[1], strategy="mirrored", say=print)
 assert len(drawn) == 2 * 2 * 2, len(drawn)  # steps, players, replicas
 assert all(noise.shape == (4, 4) for noise in drawn)
 assert len({noise.tobytes() for noise in drawn}) == len(drawn)  # replicas draw different noise
+for variable in model.weights:
+    first, second = (np.asarray(copy) for copy in variable.value.values)
+    np.testing.assert_array_equal(first, second, err_msg=variable.path)  # batch norm's too
 recipe = recipe.replace(epochs=2)
 train(recipe, sys.argv[1], resume=True)
 """

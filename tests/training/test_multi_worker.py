@@ -14,7 +14,7 @@ import pytest
 
 from gan_keras.cli import main
 from gan_keras.recipes import get_recipe
-from gan_keras.training.multi_worker import read_cluster
+from gan_keras.training.multi_worker import read_cluster, share_rows
 
 EPOCHS = 16
 CODE = """
@@ -27,7 +27,7 @@ recipe = get_recipe("dcgan").replace(
     network=settings, discriminator={"base_filters": 2}, batch_size=8, steps_per_epoch=2,
     epochs=int(sys.argv[2]), algorithm_settings={"average_decay": 0.9},
 )
-train_worker(recipe, sys.argv[1], "float32")
+train_worker(recipe, sys.argv[1], "float32", resume=True)
 """
 
 
@@ -94,6 +94,38 @@ def test_workers_end_equal_and_a_killed_one_s_job_goes_on_to_the_same_weights(tm
             np.testing.assert_array_equal(other, one)
     rows = (broken / "metrics.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [str(i + 1) for i in range(EPOCHS)]
+
+
+def test_workers_share_a_batch():
+    batch = np.arange(12)
+    parts = [share_rows(batch, index, 3) for index in range(3)]
+    np.testing.assert_array_equal(np.concatenate(parts), batch)
+    assert {len(part) for part in parts} == {4}
+
+
+PLAIN = """
+import sys
+from gan_keras import get_recipe
+from gan_keras.training.multi_worker import train_worker
+
+recipe = get_recipe("restorer").replace(
+    network={"filters": (2,), "blocks": (1,)}, crop=16, batch_size=4, steps_per_epoch=2, epochs=1
+)
+train_worker(recipe, sys.argv[1], "float32")
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_alone_trains_a_network_with_keras_own_step(tmp_path, run_python):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        cluster = {"worker": [f"127.0.0.1:{free.getsockname()[1]}"]}
+    config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})
+    done = run_python(PLAIN, tmp_path / "run", TF_CONFIG=config)
+    assert done.returncode == 0, done.stderr
+    assert "psnr" in (tmp_path / "run/metrics.csv").read_text()
+    again = run_python(PLAIN, tmp_path / "run", TF_CONFIG=config)
+    assert "--resume goes on" in again.stderr
 
 
 def test_the_place_in_the_cluster_is_read():
