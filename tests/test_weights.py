@@ -25,15 +25,18 @@ def test_the_shipped_models_are_these():
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_plain_keras_loads_it_in_safe_mode(name, run_python):
-    code = (
-        "import sys, keras; m = keras.saving.load_model(sys.argv[1], safe_mode=True);"
-        "assert 'gan_keras' not in sys.modules; print(m.count_params(), m.dtype_policy.name)"
-    )
-    done = run_python(code, WEIGHTS / f"{name}.keras")
+def test_plain_keras_loads_them_in_safe_mode(run_python):
+    code = """
+import sys, keras
+for path in sys.argv[1:]:
+    network = keras.saving.load_model(path, safe_mode=True)
+    assert network.dtype_policy.name == "float32" and network.count_params() > 0, path
+    print(path)
+assert "gan_keras" not in sys.modules
+"""
+    done = run_python(code, *(WEIGHTS / f"{name}.keras" for name in NAMES))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[1] == "float32"
+    assert len(done.stdout.split()) == len(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -79,7 +82,7 @@ def test_floor_is_far_below_noise():
 def test_generated_digits_are_digits_of_all_classes(name):
     """On mnist-5k's test images, part of MNIST's training set: a smaller N than on the card."""
     floor, row = measure([name], "mnist-5k", say=lambda line: None)["digits"]
-    assert row["fid"] < (50 if name == "vae" else 3 * floor["fid"])
+    assert row["fid"] < (90 if name == "vae" else 3 * floor["fid"])  # its card has 66.6
     assert row["class_imbalance"] < 0.12
     assert row["copies"]["share"] < 0.03
     if name == "digits_by_class":

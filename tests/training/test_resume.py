@@ -107,6 +107,7 @@ def folders(run_python, photo_folder, tmp_path_factory):
     return whole, broken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JOBS)
 def test_a_killed_run_ends_as_if_it_had_never_been_stopped(folders, name):
     """Weights, averaged weights, both optimisers, step counters: every bit of the state."""
