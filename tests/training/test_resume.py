@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 JOBS = ["dcgan", "vae", "restorer", "pix2pix", "bfloat16"]
+pytestmark = pytest.mark.slow  # each is a process that is killed
 
 DRIVER = """
 import os, signal, sys
