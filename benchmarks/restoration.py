@@ -35,8 +35,9 @@ from gan_keras.data.ranges import DATA_RANGE, GREY_LEVEL, from_uint8, from_unit,
 from gan_keras.errors import UserError
 from gan_keras.loading import shipped
 from gan_keras.metrics.image_quality import psnr, ssim
-from gan_keras.restoration.classical import DENOISERS, classics_for
-from gan_keras.restoration.enhancer import Enhancer
+from gan_keras.plots import repeat_pixels
+from gan_keras.restoration.classical import classics_for
+from gan_keras.restoration.enhancer import Enhancer, enhance_degraded
 
 try:
     import bm3d
@@ -118,10 +119,10 @@ def opencv_inpainter(method):
 
 
 def _noise(sigma):
-    classics = {k: partial(v, sigma=sigma) for k, v in DENOISERS.items()}
+    degradation = {"name": "gaussian_noise", "sigma": sigma}
+    classics = classics_for(degradation)
     if bm3d:
         classics["BM3D"] = partial(colour_bm3d, sigma=sigma)
-    degradation = {"name": "gaussian_noise", "sigma": sigma}
     return Task(plain(degradation), classics, ("denoise", "auto"))
 
 
@@ -151,10 +152,8 @@ ENLARGE = {"name": "downsample", "factor": 4}
 
 def _mixed(*specification):
     """A task of `auto`: the classics smooth as they would noise of σ = 10."""
-    smooth = {
-        k: partial(v, sigma=10) for k, v in DENOISERS.items() if k != "non-local means, tuned"
-    }
-    return Task(plain(list(specification)), smooth, ("auto", "denoise"))
+    classics = classics_for({"name": "gaussian_noise", "sigma": 10})
+    return Task(plain(list(specification)), classics, ("auto", "denoise"))
 
 
 TASKS = {
@@ -185,6 +184,8 @@ TASKS = {
 
 def measure(task, restored, target):
     """Return (PSNR, SSIM) of a restored picture; both float32 (H, W, 3) in [-1, 1]."""
+    if restored.shape != target.shape:
+        raise UserError(f"a model for another task: {restored.shape}, {target.shape} is wanted")
     pair = from_uint8(to_uint8(restored)), target
     if task.luma:
         pair = [_luma(image)[4:-4, 4:-4] for image in pair]
@@ -218,17 +219,6 @@ def peer(path):
     return restore
 
 
-def enhance(enhancer, degraded):
-    """Apply an enhancer, with the mask that the degradation wrote, if any."""
-    mask = degraded[..., 3] < 0 if degraded.shape[2] == 4 else None
-    return enhancer(degraded[..., :3], mask)
-
-
-def do_nothing(degraded, scale):
-    """Return the picture itself; a smaller one with its pixels repeated."""
-    return degraded[..., :3].repeat(scale, axis=0).repeat(scale, axis=1)
-
-
 def run(task, photographs, models, peers, seed):
     """Measure all methods of one task.
 
@@ -237,7 +227,7 @@ def run(task, photographs, models, peers, seed):
     """
     methods = {name: (method, 0) for name, method in task.classics.items()}
     for name, enhancer in models.items():
-        methods[name] = (partial(enhance, enhancer), enhancer.network.count_params())
+        methods[name] = (partial(enhance_degraded, enhancer), enhancer.network.count_params())
     methods |= {name: (restore, None) for name, restore in peers.items()}
     values = {name: [] for name in ("do nothing", *methods)}
     for index, path in enumerate(photographs.paths):
@@ -245,7 +235,9 @@ def run(task, photographs, models, peers, seed):
         degraded, told = task.degrade(target, np.random.default_rng([seed, index]))
         scale = target.shape[0] // degraded.shape[0]
         target = target[: scale * degraded.shape[0], : scale * degraded.shape[1]]
-        values["do nothing"].append((*measure(task, do_nothing(degraded, scale), target), 0.0))
+        values["do nothing"].append(
+            (*measure(task, repeat_pixels(degraded[..., :3], scale), target), 0.0)
+        )
         for name, (restore, _) in methods.items():
             started = time.perf_counter()
             restored = restore(degraded, **told) if name in task.classics else restore(degraded)

@@ -22,9 +22,10 @@ from gan_keras.metrics.distribution import (
 )
 from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.metrics.manifold import memorisation
+from gan_keras.plots import repeat_pixels
 from gan_keras.recipes import get_recipe
 from gan_keras.restoration.classical import classics_for
-from gan_keras.restoration.enhancer import Enhancer
+from gan_keras.restoration.enhancer import Enhancer, enhance_degraded
 from gan_keras.restoration.files import read_image
 from gan_keras.training.callbacks import read_seconds
 
@@ -160,7 +161,7 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
     methods = {"do nothing": ("nothing", None, 0)}
     methods |= {name: ("classical", method, 0) for name, method in (classics or {}).items()}
     for name, enhancer in enhancers.items():
-        restore = partial(_enhance, enhancer)
+        restore = partial(enhance_degraded, enhancer)
         methods[name] = ("ours", restore, enhancer.network.count_params())
     pictures, values = {}, {name: [] for name in methods}
     for photograph, degraded, target in photographs:
@@ -172,13 +173,15 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
                 f"{SMALLEST} pixels or more a side are wanted"
             )
         shown = {"target": target}
-        for name, (kind, restore, _) in methods.items():
+        for name, (_, restore, _) in methods.items():
             started = time.perf_counter()
             if restore is None:
-                shown[name] = degraded[..., :3].repeat(scale, axis=0).repeat(scale, axis=1)
+                restored = repeat_pixels(degraded[..., :3], scale)
             else:
-                shown[name] = restore(scale, degraded) if kind == "ours" else restore(degraded)
-            shown[name] = np.clip(shown[name], -1, 1)
+                restored = restore(degraded)
+            if restored.shape != target.shape:
+                raise UserError(f"{name} is for another task: it makes {restored.shape}")
+            shown[name] = np.clip(restored, -1, 1)
             seconds = time.perf_counter() - started
             pair = target[None], shown[name][None], DATA_RANGE
             measured = float(psnr(*pair)[0]), float(ssim(*pair)[0])
@@ -192,13 +195,6 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
         row = {"method": name, "kind": kind, **means, "parameters": int(parameters)}
         rows.append(row | {"photographs": len(values[name])})
     return rows, pictures
-
-
-def _enhance(enhancer, scale, degraded):
-    if enhancer.masked != (degraded.shape[2] == 4) or enhancer.scale != scale:
-        raise UserError("this enhancer is for another task: benchmarks/restoration.py measures all")
-    mask = degraded[..., 3] < 0 if enhancer.masked else None
-    return enhancer(degraded[..., :3], mask)
 
 
 def measure(paths, data=None, seed=42, say=print):

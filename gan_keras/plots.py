@@ -14,6 +14,11 @@ BACKGROUND = 208  # the grey between a grid's cells: apart from black paper and 
 LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "elbo": "ELBO (nats)", "kl": "KL (nats)"}
 
 
+def repeat_pixels(images, factor):
+    """Enlarge (…, H, W, C) by repeating pixels: what is small is shown as it is."""
+    return images.repeat(factor, axis=-3).repeat(factor, axis=-2)
+
+
 def sample_grid(images, columns=10, padding=2):
     """Lay images out as one picture, row by row, with a light grey frame around each.
 

@@ -175,6 +175,17 @@ class Enhancer:
         return picture, restored
 
 
+def enhance_degraded(enhancer, degraded):
+    """Apply an enhancer to what a degradation made, with the mask that it wrote, if any.
+
+    Raises:
+        UserError: The enhancer wants a mask and there is none, or the other way round.
+    """
+    if enhancer.masked != (degraded.shape[2] == 4):
+        raise UserError("an enhancer for another task: benchmarks/restoration.py measures them all")
+    return enhancer(degraded[..., :3], degraded[..., 3] < 0 if enhancer.masked else None)
+
+
 def _known(mask, samples):
     """Return a mask as one more channel: the greatest sample where known, the least elsewhere."""
     mask = np.asarray(mask)

@@ -22,8 +22,7 @@ def apply_tiled(function, image, result, field, stride, tile=384, on_tile=None):
         tile: Side of a tile's core in pixels of `image`, rounded up to the stride.
         on_tile: Called with the share done, in (0, 1], after each tile.
     """
-    halo = math.ceil((field // 2 + stride) / stride) * stride
-    tile = math.ceil(tile / stride) * stride
+    tile, halo = on_the_grid(tile, field, stride)
     height, width = image.shape[:2]
     s = result.shape[0] // height
     corners = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
@@ -38,3 +37,9 @@ def apply_tiled(function, image, result, field, stride, tile=384, on_tile=None):
         core[:] = function(window)[y0 : y0 + core.shape[0], x0 : x0 + core.shape[1]]
         if on_tile is not None:
             on_tile(done / len(corners))
+
+
+def on_the_grid(tile, field, stride):
+    """Return (tile, halo), multiples of the stride; the halo covers the field's radius."""
+    halo = math.ceil((field // 2 + stride) / stride) * stride
+    return math.ceil(tile / stride) * stride, halo

@@ -1,8 +1,8 @@
 """`restoration.tiling` inside a graph: images of any size, tile by tile, exactly."""
 
-import math
-
 import tensorflow as tf
+
+from gan_keras.restoration.tiling import on_the_grid
 
 
 def apply_tiled(function, image, field, stride, tile=384):
@@ -22,8 +22,7 @@ def apply_tiled(function, image, field, stride, tile=384):
     Returns:
         float32 (s·H, s·W, C').
     """
-    halo = math.ceil((field // 2 + stride) / stride) * stride
-    tile = math.ceil(tile / stride) * stride
+    tile, halo = on_the_grid(tile, field, stride)
     height, width = tf.unstack(tf.shape(image)[:2])
 
     def strip(y):

@@ -13,7 +13,7 @@ from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
 from gan_keras.metrics import image_quality
 from gan_keras.networks import adversarial_digits, digits, patchgan, restorer, unet
-from gan_keras.plots import sample_grid
+from gan_keras.plots import repeat_pixels, sample_grid
 
 _GANS = ("dcgan", "wgan_gp")  # of noise
 _DIGITS = (*_GANS, "vae", "classifier")
@@ -164,13 +164,9 @@ def sample_image(recipe, model, validation):
         return sample_grid(model.generate(100, seed=recipe.seed))
     degraded, target = (images[:6] for images in validation)
     restored = keras.ops.convert_to_numpy(model(degraded, training=False))
-    rows = np.stack([_enlarged(degraded[..., :3], target), restored, target], axis=1)
+    enlarged = repeat_pixels(degraded[..., :3], target.shape[1] // degraded.shape[1])
+    rows = np.stack([enlarged, restored, target], axis=1)
     return sample_grid(rows.reshape(-1, *target.shape[1:]), columns=6)
-
-
-def _enlarged(degraded, target):
-    factor = target.shape[1] // degraded.shape[1]
-    return degraded.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def _hash(array):

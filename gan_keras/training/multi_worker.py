@@ -12,17 +12,16 @@ The folder is one that all of them see. Worker 0 writes to it. When a machine di
 with an error; start all of them again, and they go on after the last finished epoch.
 """
 
-import csv
 import json
 import os
-import time
 from pathlib import Path
 
 import keras
 
 from gan_keras.errors import UserError
 from gan_keras.training.assembly import build_model, compile_model, load_data
-from gan_keras.training.checkpoint import atomic_path, restore_checkpoint, save_checkpoint
+from gan_keras.training.callbacks import RunRecorder
+from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
 from gan_keras.training.replicas import averager
 from gan_keras.training.runtime import choose_runtime
 
@@ -110,8 +109,11 @@ def train_worker(recipe, out, precision=None, resume=False, say=print):
         strategy.run(model.train_step, args=(batch,))
 
     average = averager(model, strategy)
+    own = folder if index == 0 else folder / f".worker_{index}"
+    recorder = RunRecorder(own, None, data.epoch, seconds)
+    recorder.set_model(model)
     for epoch in range(data.epoch, recipe.epochs):
-        started = time.perf_counter()
+        recorder.on_epoch_begin(epoch)
         data.on_epoch_begin()
         for metric in model.metrics:
             metric.reset_state()
@@ -121,16 +123,11 @@ def train_worker(recipe, out, precision=None, resume=False, say=print):
             step(tuple(share_rows(part, index, workers) for part in parts))
         average()
         data.on_epoch_end()
-        seconds += time.perf_counter() - started
-        # all workers read: a mean over replicas is only had together
+        # all workers read, and write: a mean over replicas is only had together
         logs = {name: float(value) for name, value in model.get_metrics_result().items()}
-        written = folder if index == 0 else folder / f".worker_{index}"
-        save_checkpoint(written / "checkpoint.npz", model, epoch + 1, seconds)
-        if index == 0:
-            _add_row(folder / "metrics.csv", {"epoch": epoch + 1, "seconds": seconds} | logs)
+        recorder.on_epoch_end(epoch, logs)
         say(f"  epoch {epoch + 1}: {', '.join(f'{k} {v:.4g}' for k, v in logs.items())}")
-    written = folder if index == 0 else folder / f".worker_{index}"
-    with atomic_path(written / "model.keras") as path:
+    with atomic_path(own / "model.keras") as path:
         model.save(path)
     return model
 
@@ -154,15 +151,3 @@ def _check_settings(folder, recipe, runtime, record, write):
     if write:
         with atomic_path(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=1))
-
-
-def _add_row(path, row):
-    """Add an epoch's row, in the place of those that a dead run wrote after its checkpoint."""
-    rows = []
-    if path.exists():
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))[: row["epoch"] - 1]
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerows([*rows, row])

@@ -93,6 +93,14 @@ def start_grpc(models, port=0):
     return server, port
 
 
+def reply(handler, status, content):
+    """Answer one HTTP request."""
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
 def start_rest(models, port=0):
     """Serve /v1/models/NAME:predict, rows alone, on localhost; return (server, port)."""
 
@@ -125,11 +133,7 @@ def start_rest(models, port=0):
                 status, answer = 404, {"error": str(error)}
             except Exception as error:
                 status, answer = 400, {"error": str(error)}
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            reply(self, status, json.dumps(answer).encode())
 
         def log_message(self, *_):
             pass

@@ -107,6 +107,8 @@ def test_mistakes_are_one_line(servers, way, tmp_path, smooth, capsys):
 @pytest.fixture
 def scripted():
     """Return a function that starts an HTTP server which gives (status, content) in turn."""
+    from server_double import reply
+
     started = []
 
     def start(*answers):
@@ -117,10 +119,7 @@ def scripted():
                 self.rfile.read(int(self.headers["Content-Length"]))
                 status, content = answers.pop(0)
                 if status:  # 0: hang up
-                    self.send_response(status)
-                    self.send_header("Content-Length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
+                    reply(self, status, content)
 
             def log_message(self, *_):
                 pass
