@@ -213,7 +213,7 @@ display(show_source(discriminator_cross_entropy), show_source(generator_non_satu
 #
 # $$\text{overlap}(j) = \left\lceil \frac{k-r}{s} \right\rceil, \qquad r = j \bmod s,$$
 #
-# away from the borders. The formula falls as $r$ grows, so it is constant exactly if its two ends
+# away from the borders. The formula never rises as $r$ grows, so it is constant exactly if its two ends
 # agree: at $r=0$ it is $\lceil k/s\rceil$, at $r=s-1$ it is
 # $\lceil (k+1)/s\rceil - 1 = \lfloor k/s\rfloor$. (For the last step write $k = as + b$ with
 # $0\le b<s$: then $\lceil (as+b+1)/s\rceil = a+1$.)
@@ -254,8 +254,8 @@ turn(draw_overlap, [(3, 2), (4, 2), (5, 2), (6, 3), (5, 3)], "kernel, stride", 1
 # %% [markdown]
 # **What the rule does not promise.** Look at the stamps again, from the output: a pixel with remainder $r$
 # only ever meets the weights $w_r, w_{r+s}, w_{r+2s},\dots$ So a transposed convolution is $s$ ordinary
-# convolutions with $s$ separate kernels (four of 2×2 for our 4×4, stride 2), whose results are dealt out
-# like cards (Shi et al. 2016). If $s$ divides $k$ all hands have equally many cards. Nothing makes them
+# convolutions with $s$ separate kernels (in two dimensions $s^2$: four of 2×2 for our 4×4, stride 2), whose
+# results are dealt out like cards (Shi et al. 2016). If $s$ divides $k$ all hands have equally many cards. Nothing makes them
 # hold the *same* cards: with random weights neighbouring pixels still differ, and you will see that texture
 # in the very first row of the training film. The rule removes the checkerboard that no weights could
 # be blamed for; the rest is learning.
@@ -326,7 +326,8 @@ turn(draw_overlap, [(3, 2), (4, 2), (5, 2), (6, 3), (5, 3)], "kernel, stride", 1
 # ### 3.6 Adam, and why its momentum is halved
 #
 # For a gradient $g_t$ Adam keeps $m_t=\beta_1m_{t-1}+(1-\beta_1)g_t$ and
-# $v_t=\beta_2v_{t-1}+(1-\beta_2)g_t^2$, both from 0, and moves a weight by
+# $v_t=\beta_2v_{t-1}+(1-\beta_2)g_t^2$, both from 0, and moves a weight, with the
+# learning rate $\eta$, by
 #
 # $$-\eta\,\frac{m_t/(1-\beta_1^t)}{\sqrt{v_t/(1-\beta_2^t)}+\epsilon} .$$
 #
@@ -570,7 +571,8 @@ figure, axes = panels(1, 2, 9.2, 2.9)
 betas, s = np.linspace(-0.5, 0.9, 15), 0.005
 growth = [np.abs(np.linalg.eigvals(game_map(beta, s))).max() - 1 for beta in betas]
 axes[0].plot(betas, np.array(growth) / s**2, "o", color=BLUE, markersize=4, label="computed")
-axes[0].plot(betas, betas / (1 - betas), color=ORANGE, label="β/(1 − β)")
+fine = np.linspace(-0.5, 0.9, 200)
+axes[0].plot(fine, fine / (1 - fine), color=ORANGE, label="β/(1 − β)")
 axes[0].axhline(0, color=GREY, linestyle=":")
 axes[0].set(xlabel="momentum β", ylabel="(|λ| − 1) / s²", title="above 0: spirals away")
 axes[0].legend(frameon=False)
@@ -903,7 +905,7 @@ Picture(
 )
 
 # %% [markdown]
-# And now the curve that the losses did not show: the same measure after each epoch.
+# And now the curve that the losses did not show: the same measure after each epoch, beside the loss of G.
 
 # %%
 by_epoch = [measure(paint(weights, latents)) for weights in kept[1:]]
@@ -1063,8 +1065,9 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# The eye hardly sees a difference between the two walks; what the table says of their middles is for the
-# intervals to decide.
+# The eye hardly sees a difference between the two walks. The table does: middles of great circles are as
+# good as any other $z$, those of straight lines come out worse, though the intervals touch. For this small
+# G the direction of $z$ says far more than its length. And the digits change by degrees, without a snap.
 #
 # ### 6.4 One z, and its neighbours
 #
@@ -1129,7 +1132,7 @@ table(
 # the neighbours. In each channel they set two numbers, $\mu$ and $v$; with 128 and 64 channels in G's two
 # normalisations that makes 384 dials on a picture that is not theirs. Gradient descent can turn them: on
 # seven neighbours, kept at the length of ordinary latents, for sixty steps, so that the classifier reads
-# *our* image as the digit that *they* want, with as much ink as before. Neither $z$ nor a weight of G
+# *our* image as the digit that *they* want, with about as much ink as before. Neither $z$ nor a weight of G
 # changes. (This $z$ was picked: of those that are clearly a digit, the one that was led most easily above.)
 
 # %%
@@ -1180,8 +1183,8 @@ Picture(
 # %% [markdown]
 # Thirty pictures of one and the same $z$; a frame is orange where the classifier no longer reads the
 # digit that $z$ stands for. In the first row nothing moves, whoever the neighbours are. In the second the
-# stroke trembles. In the third the neighbours have their way, as far as 384 dials reach. (The classifier
-# reads *every* picture as some digit; let your eyes decide which of these are digits.)
+# stroke trembles a little. In the third the neighbours have their way, as far as 384 dials reach. (The
+# classifier reads *every* picture as some digit; let your eyes decide which of these are digits.)
 #
 # A generator that is served in training mode by mistake is not broken visibly. It draws digits; they just
 # depend on who else is asking. (Chapter 06 meets the same mistake in an enhancer, where it means that
@@ -1190,11 +1193,10 @@ Picture(
 # ## 7 · What goes wrong
 #
 # Six exhibits of the bug museum belong to this chapter. Each runs here, broken form beside right form, with
-# the number that shows the damage. *Predict* before you scroll: which of these six raise an error?
-#
-# 1. three stride-2 transposed convolutions from 7×7; 2. a sigmoid, then `concat`, then a loss that expects
-# logits; 3. 256 latents beside a last batch of 96 images; 5. no `training=True`; 6. `trainable = False`
-# around `compile`; 28. sorted data with a small shuffle buffer.
+# the number that shows the damage. *Predict* before you scroll: which of these six raise an error? (1) Three
+# stride-2 transposed convolutions from 7×7; (2) a sigmoid, then `concat`, then a loss that expects logits;
+# (3) 256 latents beside a last batch of 96 images; (5) no `training=True`; (6) `trainable = False` around
+# `compile`; (28) sorted data with a small shuffle buffer.
 
 # %%
 for exhibit in (1, 2, 3, 5, 6, 28):
