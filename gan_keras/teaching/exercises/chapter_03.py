@@ -163,7 +163,7 @@ def generator_of_colour(answer, draw):
             f"{len(norms)} batch normalisations for {len(weighty)} layers with weights: after "
             "each but the last (DCGAN §3)"
         )
-    before = keras.Model(network.inputs, [x.input for x in ups])
+    before = keras.Model(network.inputs[0], [x.input for x in ups])
     for layer, h in zip(
         ups, before(draw.normal(size=(64, latent_dim)), training=True), strict=True
     ):
