@@ -73,13 +73,14 @@ course_map("03")
 #
 # The next cell holds what a longer run changes.
 
-# %% tags=["parameters"] fast={"EPOCHS": 1, "STEPS": 30, "SAMPLES": 200, "ROUNDS": 2, "TRIALS": 2, "SUBJECTS": 4}
+# %% tags=["parameters"] fast={"EPOCHS": 1, "STEPS": 30, "SAMPLES": 200, "ROUNDS": 2, "TRIALS": 2, "SUBJECTS": 4, "CANDIDATES": 1}
 EPOCHS = 10  # of the recipe `dcgan`; more is better
 STEPS = 200  # updates an epoch
 SAMPLES = 1000  # images that are measured
 ROUNDS = 5  # of the timing
 TRIALS = 6  # repetitions behind each mean
 SUBJECTS = 64  # latents whose digit is watched while their neighbours change
+CANDIDATES = 4  # of them, whose neighbours are chosen on purpose
 
 # %% [markdown]
 # ## 2 · The idea
@@ -1072,7 +1073,8 @@ table(
 # ### 6.4 One z, and its neighbours
 #
 # Now the figure to remember. Take one latent $z$ and leave it alone. Put other latents beside it in
-# the batch, and run the trained generator in either of batch normalisation's two modes (3.4).
+# the batch, and run a trained generator in either of batch normalisation's two modes (3.4). We take the
+# shipped one: its digits are clearer than our run's, so a change is a change.
 #
 # *Predict*, for inference mode and for training mode, and for batches of 2, 4, 16 and 64: how often does
 # the *digit* made of $z$ change, as the classifier reads it, when only its neighbours change?
@@ -1084,10 +1086,10 @@ table(
 my_guess = {2: None, 4: None, 16: None, 64: None}  # share of latents, between 0 and 1
 
 # %%
-float32.set_weights(kept[-1])
+network = gan_keras.load("digits").network
 weights = [
     [variable.value for variable in variables]
-    for variables in (float32.trainable_variables, float32.non_trainable_variables)
+    for variables in (network.trainable_variables, network.non_trainable_variables)
 ]
 
 
@@ -1095,11 +1097,11 @@ weights = [
 def drawn_beside(z, neighbours, training):
     """Return G's image of z, (1, 28, 28, 1), in a batch with these neighbours."""
     batch = tf.concat([z[None], neighbours], axis=0)
-    return float32.stateless_call(*weights, batch, training=training)[0][:1]
+    return network.stateless_call(*weights, batch, training=training)[0][:1]
 
 
 subjects = draw_latents(SUBJECTS, 100, seed=5)
-alone = paint(kept[-1], subjects)
+alone = np.asarray(network(subjects, training=False))
 kinds, moved = {}, 0.0
 for size in (2, 4, 16, 64):
     kinds[size] = []
@@ -1132,17 +1134,15 @@ table(
 # the neighbours. In each channel they set two numbers, $\mu$ and $v$; with 128 and 64 channels in G's two
 # normalisations that makes 384 dials on a picture that is not theirs. Gradient descent can turn them: on
 # seven neighbours, kept at the length of ordinary latents, for sixty steps, so that the classifier reads
-# *our* image as the digit that *they* want, with about as much ink as before. Neither $z$ nor a weight of G
-# changes. (This $z$ was picked: of those that are clearly a digit, the one that was led most easily above.)
+# *our* image as the digit that *they* want, with as much ink as before. Neither $z$ nor a weight of G
+# changes. (This is an attack, so it may pick its victim: of those that are clearly a digit it tries the
+# few that were led most easily above, and shows the one that obeys best. Obeying is judged twice, since a
+# classifier that gradients were taken of can be fooled: also by the five nearest real digits.)
+
 
 # %%
-clearly = judge(alone)[1] > 0.9
-picked = np.argmax(np.mean(list(kinds.values()), axis=0) + clearly)
-z, ink = subjects[picked], float(alone[picked].mean())
-
-
 @tf.function
-def persuade(neighbours, wanted, steps=60):
+def persuade(z, ink, neighbours, wanted, steps=60):
     """Move the neighbours, (7, 100), until G's image of z is read as the wanted digit."""
     momentum = tf.zeros_like(neighbours)
     for _ in tf.range(steps):
@@ -1151,19 +1151,44 @@ def persuade(neighbours, wanted, steps=60):
             image = drawn_beside(z, neighbours, training=True)
             logits = classifier(image, training=False)
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits([wanted], logits)
-            loss += 20.0 * (tf.reduce_mean(image) - ink) ** 2  # an empty picture is no answer
+            loss += 100.0 * (tf.reduce_mean(image) - ink) ** 2  # an empty picture is no answer
         momentum = 0.8 * momentum + tf.math.l2_normalize(tape.gradient(loss, neighbours), [0, 1])
         neighbours = 10.0 * tf.math.l2_normalize(neighbours - 2.0 * momentum, axis=1)
     return neighbours
 
 
+def row_of(z, batches, training):
+    """Return G's images of z, one for each batch of neighbours."""
+    return np.concatenate([drawn_beside(z, n, training=training) for n in batches])
+
+
+labels = load_digits("mnist-5k", "train")[1]
+flat_real = real_images.reshape(len(real_images), -1)
+
+
+def nearest_real(images, count=5):
+    """Return the commonest label of the nearest real digits, by pixels: nobody persuades them."""
+    flat = images.reshape(len(images), -1)
+    distances = np.square(flat_real).sum(1) - 2 * flat @ flat_real.T
+    nearest = np.argsort(distances, axis=1)[:, :count]
+    return np.array([np.bincount(labels[rows]).argmax() for rows in nearest])
+
+
+easily_led = np.mean(list(kinds.values()), axis=0) + (judge(alone)[1] > 0.9)
 beside = [draw_latents(7, 100, seed=[9, digit]) for digit in range(10)]
-chosen_beside = [persuade(n, tf.constant(digit)) for digit, n in enumerate(beside)]
-rows = [
-    np.concatenate([drawn_beside(z, n, training=False) for n in chosen_beside]),
-    np.concatenate([drawn_beside(z, n, training=True) for n in beside]),
-    np.concatenate([drawn_beside(z, n, training=True) for n in chosen_beside]),
-]
+attempts = []
+for index in np.argsort(-easily_led, kind="stable")[:CANDIDATES]:
+    z, ink = subjects[index], tf.reduce_mean(alone[index])
+    led = [persuade(z, ink, n, tf.constant(digit)) for digit, n in enumerate(beside)]
+    images = row_of(z, led, True)
+    by_pixels, by_classifier = (
+        int(np.sum(said == np.arange(10))) for said in (nearest_real(images), judge(images)[0])
+    )
+    print(f"as asked, of 10: the classifier {by_classifier}, the nearest real digits {by_pixels}")
+    attempts.append(((by_pixels, by_classifier), z, led))
+_, z, led = max(attempts, key=lambda attempt: attempt[0])
+
+rows = [row_of(z, led, False), row_of(z, beside, True), row_of(z, led, True)]
 read = [judge(row)[0] for row in rows]
 colours = [[GREEN if digit == read[0][0] else ORANGE for digit in row] for row in read]
 labels = [
@@ -1171,10 +1196,6 @@ labels = [
     "training mode,\nordinary ones",
     "training mode,\nchosen ones",
 ]
-print(
-    f"read as asked: {np.sum(read[2] == np.arange(10))} of 10; different digits:",
-    *np.unique(read[2]),
-)
 Picture(
     image_rows(rows, labels, [f"asked: {digit}" for digit in range(10)], colours),
     "one latent, thirty times: always one digit in inference mode, several in training mode",
@@ -1183,8 +1204,9 @@ Picture(
 # %% [markdown]
 # Thirty pictures of one and the same $z$; a frame is orange where the classifier no longer reads the
 # digit that $z$ stands for. In the first row nothing moves, whoever the neighbours are. In the second the
-# stroke trembles a little. In the third the neighbours have their way, as far as 384 dials reach. (The
-# classifier reads *every* picture as some digit; let your eyes decide which of these are digits.)
+# stroke trembles, and now and then that is enough. In the third the neighbours have their way, as far as 384
+# dials reach. How far is that? The classifier that was persuaded is the most generous judge, the nearest real
+# digits are the strictest, and your eyes are the third: count for yourself.
 #
 # A generator that is served in training mode by mistake is not broken visibly. It draws digits; they just
 # depend on who else is asking. (Chapter 06 meets the same mistake in an enhancer, where it means that
