@@ -260,15 +260,26 @@ def test_random_weights_scale_a_signal_by_the_root_of_their_fan_in(transposed):
 
 @pytest.mark.parametrize("beta", [-0.3, 0.0, 0.5, 0.9])
 def test_momentum_makes_the_bilinear_game_spiral_outwards(beta):
-    """min_x max_y xy, in turn: |λ| = 1 without momentum, above 1 with, below 1 with negative."""
-    step, columns = 0.2, []
-    for x, y, u, v in np.eye(4):
-        u = beta * u - step * y
-        x = x + u
-        v = beta * v + step * x
-        columns.append([x, y + v, u, v])
-    largest = np.abs(np.linalg.eigvals(np.array(columns).T)).max()
-    assert largest == pytest.approx(1, abs=1e-12) if beta == 0 else (largest > 1) == (beta > 0)
+    """min_x max_y xy, in turn, at one speed s: |λ| ≈ 1 + s²β/(1 − β), exactly 1 for β = 0."""
+
+    def largest(speed):
+        columns = []
+        for x, y, u, w in np.eye(4):
+            u = beta * u - (1 - beta) * speed * y
+            x = x + u
+            w = beta * w + (1 - beta) * speed * x
+            columns.append([x, y + w, u, w])
+        eigenvalues = np.linalg.eigvals(np.array(columns).T)
+        equation = ((eigenvalues - 1) * (eigenvalues - beta)) ** 2
+        wanted = -(((1 - beta) * speed) ** 2) * eigenvalues**3
+        np.testing.assert_allclose(equation, wanted, atol=1e-9)
+        return np.abs(eigenvalues).max()
+
+    if beta == 0:
+        assert largest(0.2) == pytest.approx(1, abs=1e-12)
+    else:
+        assert (largest(0.2) > 1) == (beta > 0)
+        assert largest(0.001) - 1 == pytest.approx(1e-6 * beta / (1 - beta), rel=0.01)
 
 
 def with_moments(mean, covariance, count=400):

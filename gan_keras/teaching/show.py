@@ -82,8 +82,15 @@ def show_source(thing):
     return Text(f"`{Path(name).as_posix()}`, line {first}\n\n```python\n{code}\n```")
 
 
+def number(value):
+    """Write a float with three digits, without an exponent below a million: 0.25, 48.7, 1,720."""
+    if 1000 <= abs(value) < 1e6:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}"
+
+
 def table(header, *rows):
-    """Lay rows out as a Markdown table: words to the left, numbers (three digits) to the right.
+    """Lay rows out as a Markdown table: words to the left, numbers (see `number`) to the right.
 
     Args:
         header: Names of the columns.
@@ -91,9 +98,8 @@ def table(header, *rows):
     """
 
     def line(cells):
-        return (
-            "| " + " | ".join(f"{c:.3g}" if isinstance(c, float) else str(c) for c in cells) + " |"
-        )
+        written = [number(c) if isinstance(c, float) else str(c) for c in cells]
+        return f"| {' | '.join(written)} |"
 
     wordy = (
         any(re.match(r"[^\W\d_]|`", str(cell)) for cell in column)

@@ -13,10 +13,8 @@ from gan_keras.teaching.show import quiet_tensorflow
 
 quiet_tensorflow()
 
-from IPython.display import display
-
 from gan_keras.teaching import museum
-from gan_keras.teaching.show import Picture, Text, show_source, table
+from gan_keras.teaching.show import show_source, table
 
 table(
     ["case", "chapter", "mistake", "the number", "open"],
@@ -26,58 +24,43 @@ table(
     ],
 )
 
-
-# %%
-def visit(number):
-    """Show one case: what people write, what it costs, how to notice, and the code."""
-    exhibit, damage = museum.find(number), museum.run(number)
-    lines = [
-        f"{exhibit.measure}: **{damage.broken:.3g}** broken, **{damage.right:.3g}** right.",
-        damage.lesson,
-        f"*The check says:* {damage.complaint}.",
-    ]
-    if damage.harmless:
-        lines.append(f"*Harmless where* {damage.harmless}")
-    display(Text("\n\n".join(lines)), Picture(damage.figure, exhibit.mistake))
-
-
 # %% [markdown]
 # ## Room 03: DCGAN
 #
 # ### 1 · Three stride-2 transposed convolutions from 7×7
 
 # %%
-visit(1)
+museum.show(1, heading=False)
 
 # %% [markdown]
 # ### 2 · A sigmoid, an op, and `from_logits=True`
 
 # %%
-visit(2)
+museum.show(2, heading=False)
 
 # %% [markdown]
 # ### 3 · A fixed batch of noise beside a smaller batch of images
 
 # %%
-visit(3)
+museum.show(3, heading=False)
 
 # %% [markdown]
 # ### 5 · No `training=True`
 
 # %%
-visit(5)
+museum.show(5, heading=False)
 
 # %% [markdown]
 # ### 6 · The discriminator, frozen
 
 # %%
-visit(6)
+museum.show(6, heading=False)
 
 # %% [markdown]
 # ### 28 · Sorted data and a small buffer
 
 # %%
-visit(28)
+museum.show(28, heading=False)
 
 # %% [markdown]
 # ## How a case is made

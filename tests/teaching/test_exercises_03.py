@@ -48,7 +48,15 @@ def batch_with_fakes_first(real_images, generator, latent_dim):
 
 
 def generator_with(
-    activation="tanh", kernel=4, last_norm=False, deviation=0.02, norms=True, bias=False, ups=3
+    activation="tanh",
+    kernel=4,
+    last_norm=False,
+    deviation=0.02,
+    norms=True,
+    bias=False,
+    ups=3,
+    middle="relu",
+    widths=(2, 1),
 ):
     """Return a builder of colour generators with one thing changed."""
 
@@ -66,11 +74,11 @@ def generator_with(
         model.add(layers.BatchNormalization())
         model.add(layers.ReLU())
         model.add(layers.Reshape((4, 4, 4 * base_filters)))
-        for filters in [2 * base_filters, base_filters][: ups - 1]:
-            model.add(up(filters, bias))
+        for width in widths[: ups - 1]:
+            model.add(up(width * base_filters, bias))
             if norms:
                 model.add(layers.BatchNormalization())
-            model.add(layers.Activation("relu"))
+            model.add(layers.Activation(middle))
         model.add(up(3, True))
         if last_norm:
             model.add(layers.BatchNormalization())
@@ -145,6 +153,7 @@ WRONG = [
     ("03.2", lambda start, end: [(5, 2), (5, 2)], r"overlap alternates.*checkerboard"),
     ("03.2", lambda start, end: [(4, 2), (4, 2)], r"reach \d+, not \d+"),
     ("03.2", lambda start, end: [(1, 2), (4, 2)], r"without any stamp"),
+    ("03.2", lambda start, end: [(4, 2)] * round(np.log2(end / start)), r"multiplies the side"),
     ("03.3", fixed_noise, r"256 generated ones.*last batch"),
     ("03.3", inference_mode, r"running statistics.*training=True"),
     ("03.3", swapped_labels, r"swapped"),
@@ -157,6 +166,8 @@ WRONG = [
     ("03.4", generator_with(norms=False), r"after each but the last"),
     ("03.4", generator_with(bias=True), r"use_bias=False"),
     ("03.4", generator_with(ups=2), r"4·2·2·2 = 32"),
+    ("03.4", generator_with(widths=(4, 4)), r"should lead through .*yours: "),
+    ("03.4", generator_with(middle="linear"), r"negative numbers.*a ReLU"),
     ("03.5", frechet_distance, r"still the biased"),
     ("03.5", lambda a, b: frechet_distance(a[:300], b[:300]), r"above the plain distance"),
     ("03.5", against_the_square_root, r"straight in 1/N"),

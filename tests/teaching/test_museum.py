@@ -83,6 +83,20 @@ def test_a_small_buffer_shows_one_digit(damage):
     assert (damage(28).broken, damage(28).right) == (1, 10)
 
 
+def test_a_notebook_shows_an_exhibit_with_its_picture(damage, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr(museum, "run", damage)
+    museum.show(5)
+    museum.show(1, heading=False)
+    (first, picture, second, _), exhibit = shown, museum.find(5)
+    assert first.text.startswith(f"### Exhibit 5: {exhibit.mistake}\n\n{exhibit.measure}: **0.0")
+    assert "was training=True passed?\n" in first.text  # a question needs no full stop
+    assert picture.figure is damage(5).figure and picture.words == exhibit.mistake
+    assert second.text.startswith("side of the image: **56** broken, **28** right. ")
+    assert "count doublings.\n\n*Harmless where* D has" in second.text
+
+
 def test_the_command_lists_and_refuses(capsys):
     assert main(["museum"]) == 0
     listed = capsys.readouterr().out

@@ -44,8 +44,11 @@ def first_step(answer, draw):
 
 def design(answer, draw):
     """03.2: transposed convolutions from one side to another, without a checkerboard."""
-    starts = draw.integers(3, 9, 2).tolist()
-    others = [(start, start * int(factor)) for start, factor in zip(starts, (6, 8), strict=True)]
+    factors = (6, 8, int(draw.choice([3, 9, 12, 18])))
+    others = [
+        (start, start * factor)
+        for start, factor in zip(draw.integers(3, 9, 3).tolist(), factors, strict=True)
+    ]
     for start, end in [(7, 28), *others]:
         stack = [(int(kernel), int(stride)) for kernel, stride in answer(start, end)]
         side = start
@@ -139,6 +142,14 @@ def generator_of_colour(answer, draw):
     if np.abs(images).max() > 1.0001:
         raise NotYet(f"a pixel is {np.abs(images).max():.3g}: images live in [-1, 1], so tanh")
     ups = [x for x in network.layers if isinstance(x, layers.Conv2DTranspose)]
+    stages = [tuple(x.input.shape[1:]) for x in ups[:1]]
+    stages += [tuple(x.output.shape[1:]) for x in ups]
+    wanted = [(4, 4, 4 * filters), (8, 8, 2 * filters), (16, 16, filters), (32, 32, 3)]
+    if stages != wanted:
+        raise NotYet(
+            f"for base_filters={filters} three transposed convolutions should lead through "
+            f"{wanted}; yours: {stages or 'none'}"
+        )
     for layer in ups:
         kernel, stride = layer.kernel_size[0], layer.strides[0]
         if kernel % stride:
@@ -152,6 +163,12 @@ def generator_of_colour(answer, draw):
             f"{len(norms)} batch normalisations for {len(weighty)} layers with weights: after "
             "each but the last (DCGAN §3)"
         )
+    before = keras.Model(network.inputs[0], [x.input for x in ups])
+    for layer, h in zip(
+        ups, before(draw.normal(size=(64, latent_dim)), training=True), strict=True
+    ):
+        if ops.convert_to_numpy(h).min() < 0:
+            raise NotYet(f"{layer.name} gets negative numbers: after each normalisation a ReLU")
     for layer in weighty:
         spread = float(ops.std(layer.kernel))
         if not 0.015 < spread < 0.025:

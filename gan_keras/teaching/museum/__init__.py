@@ -157,6 +157,31 @@ def describe(number, damage):
     return "\n".join(lines + [f"   harmless where: {damage.harmless}"] * bool(damage.harmless))
 
 
+def show(number, heading=True):
+    """Run one exhibit and show it in a notebook: what it costs, how to notice, and the picture.
+
+    Args:
+        number: Of the catalogue.
+        heading: Whether to begin with the exhibit's own heading.
+    """
+    from IPython.display import display
+
+    from gan_keras.teaching.show import Picture, Text
+
+    exhibit, damage = find(number), run(number)
+    stop = "" if damage.complaint.endswith("?") else "."
+    lines = [
+        f"### Exhibit {exhibit.number}: {exhibit.mistake}",
+        f"{exhibit.measure}: **{damage.broken:.3g}** broken, **{damage.right:.3g}** right. "
+        f"{damage.lesson}",
+        f"*The check says:* {damage.complaint}{stop}",
+    ]
+    if damage.harmless:
+        lines.append(f"*Harmless where* {damage.harmless}")
+    display(Text("\n\n".join(lines[0 if heading else 1 :])))
+    display(Picture(damage.figure, exhibit.mistake))
+
+
 def catalogue():
     """Return the list of all exhibits as lines for people."""
     return "\n".join(

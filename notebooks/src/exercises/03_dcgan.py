@@ -23,8 +23,9 @@ ladder("03")
 # ## 03.1 Predict: Adam's first step (2 points, 5 minutes)
 #
 # A weight has just been initialised, and so has Adam with $\beta_1=0.5$. The first gradient $g$
-# arrives. Before you look anything up: by how much does the weight move? Write it as a function of
-# $g$ and the learning rate. (Tolerance: 0.1 %; a gradient of 0 moves nothing.)
+# arrives. Before you look anything up: by how much does the weight move, and which way? Write it as a
+# function of $g$ and the learning rate: what is *added* to the weight. (Tolerance: 0.1 %; a gradient of
+# 0 moves nothing.)
 
 
 # %% role="solution" exercise="03.1"
@@ -46,8 +47,8 @@ check("03.1", first_step, hidden=True)
 # %% [markdown] role="text"
 # ## 03.2 Derive and code: from 7 to 28 without a checkerboard (4 points, 15 minutes)
 #
-# A generator has a feature map of side `start` and wants an image of side `end`, a multiple of it
-# whose factor is a product of 2s and 3s. Return the transposed convolutions as a list of
+# A generator has a feature map of side `start` and wants an image of side `end`: `end / start` is a
+# product of 2s and 3s, such as 4, 6 or 18. Return the transposed convolutions as a list of
 # (kernel, stride), all with padding `same`, such that the side is right and every pixel away from
 # the border gets equally many stamps. At least one layer; as many as you like.
 
@@ -76,9 +77,10 @@ check("03.2", design, hidden=True)
 # %% [markdown] role="text"
 # ## 03.3 Find the bug: a batch for D (4 points, 15 minutes)
 #
-# The function below was found in the wild. It makes the batch that a discriminator is trained on:
-# real images (label 1) and as many generated ones (label 0). It runs, and three things are wrong with
-# it; two of them hurt quietly. Do not repair it in place: write your own `batch_for_discriminator`.
+# The function below was found in the wild. It should make the batch that a discriminator is trained
+# on: the real images (label 1) and as many generated ones (label 0), in training mode as in a
+# `train_step`. It runs without a complaint, and three things are wrong with it. Leave it as it is, and
+# write your own `batch_for_discriminator`.
 
 
 # %% role="text"
@@ -116,9 +118,9 @@ check("03.3", batch_for_discriminator, hidden=True)
 #
 # CIFAR's images are 32×32×3. Build a DCGAN generator for them: latents → `Dense` → 4×4 → three
 # doublings → images in $[-1, 1]$, with `base_filters` channels in the last feature map (16×16) and
-# twice as many at each stage before. Keep the rules of the paper: transposed convolutions only,
-# stride dividing kernel; batch normalisation and ReLU after each layer with weights but the last;
-# weights from $\mathcal N(0, 0.02)$; no bias where a normalisation would subtract it.
+# twice as many at each stage before. Keep the paper's rules, and this chapter's: transposed
+# convolutions only, stride dividing kernel; batch normalisation and ReLU after each layer with weights
+# but the last; weights from $\mathcal N(0, 0.02^2)$; no bias where a normalisation would subtract it.
 
 
 # %% role="solution" exercise="03.4"
@@ -155,10 +157,11 @@ check("03.4", build_colour_generator, hidden=True)
 # ## 03.5 Show: a Fréchet distance without its bias (5 points, 30 minutes)
 #
 # Section 6.2 found that the Fréchet distance of $N$ against $N$ samples is too large by something
-# proportional to $1/N$. So take random subsets of several sizes, plot the distance against $1/N$, put
-# a line through the points, and read it off where $1/N = 0$: infinitely many samples, for free.
-# Return that number. Draw your subsets from a seeded generator: two calls, one answer. (Tolerance:
-# at most 40 % of the bias may be left.)
+# proportional to $1/N$. So take random subsets of several sizes $N$ of both sets, measure the distance
+# of each (`frechet_distance(a, b)`), put a line through the distances over $1/N$ (`np.polyfit` will do),
+# and read it off where $1/N = 0$: infinitely many samples, for free. Return that number. Draw your
+# subsets from a seeded generator: two calls, one answer. (Tolerance: at most 40 % of the bias may be
+# left. A few seconds of computing are all right.)
 
 # %% role="solution" exercise="03.5"
 from gan_keras.metrics.distribution import frechet_distance
