@@ -25,6 +25,7 @@ WALK = """Each seed draws a vector from N(0, I). The walk between two follows th
 straight line: in many dimensions N(0, I) is a thin shell, and the line would lead through its
 inside, where no generator was trained."""
 PICTURE = {"interactive": False, "type": "filepath", "format": "png"}
+PLAIN = {**PICTURE, "show_label": False}  # a label would lie on the picture
 
 
 def build_page(models=()):
@@ -90,8 +91,8 @@ def _enhance(enhancers):
             file = gr.DownloadButton(
                 "Download every pixel as PNG", elem_id="file", interactive=False
             )
-            label = "What was changed: four times the difference; mid-grey is as it was"
-            changes = gr.Image(label=label, elem_id="changes", **PICTURE)
+            gr.Markdown("**What was changed**: four times the difference; mid-grey is as it was")
+            changes = gr.Image(elem_id="changes", buttons=["download", "fullscreen"], **PLAIN)
 
     def look(name, path):
         if not path:
@@ -130,15 +131,17 @@ def _digits(generators, page):
             model = gr.Dropdown([*generators], label="Generator")
             label = gr.Dropdown([], label="Class", visible=False)
             with gr.Row():
-                first = gr.Number(1, label="Seed A", precision=0)
-                second = gr.Number(2, label="Seed B", precision=0)
+                first = gr.Number(5, label="Seed A", precision=0)
+                second = gr.Number(9, label="Seed B", precision=0)
             others = gr.Button("Other seeds", size="sm")
             share = gr.Slider(0, 1, 0.5, step=0.01, label="t: from A to B")
             gr.Markdown(WALK)
             card = gr.Markdown()
         with gr.Column(scale=3, min_width=320):
-            row = gr.Image(label="The walk from A to B in ten steps", elem_id="walk", **PICTURE)
-            one = gr.Image(label="At t", elem_id="one", height=400, **PICTURE)
+            gr.Markdown("**From A to B** in ten steps of t")
+            row = gr.Image(elem_id="walk", buttons=[], **PLAIN)
+            gr.Markdown("**At t**, pixel by pixel")
+            one = gr.Image(elem_id="one", buttons=["download"], height=400, **PLAIN)
 
     def choose(name):
         classes = getattr(generators[name], "classes", None) or 0

@@ -90,7 +90,8 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def middle(self, element):
-        """Scroll an element, a JavaScript expression, into view; return its middle in pixels."""
+        """Wait for an element, scroll it into view, and return its middle in pixels."""
+        self.wait(f"({element}) != null")
         return self.run(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})({element})"
