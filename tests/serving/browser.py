@@ -90,12 +90,20 @@ class Browser:
         self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path)])
 
     def middle(self, element):
-        """Wait for an element, scroll it into view, and return its middle in pixels."""
-        self.wait(f"({element}) != null")
-        return self.run(
-            f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
+        """Wait for an element to stand still, in view, and return its middle in pixels."""
+        place = (
+            f"(e => {{ if (!e) return null; e.scrollIntoView({{block: 'center'}});"
+            " const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})({element})"
         )
+        seen = [None]
+
+        def still():
+            seen.append(self.run(place))
+            return seen[-1] is not None and seen[-1] == seen[-2]
+
+        wait_for(still, 60, element)
+        return seen[-1]
 
     def click(self, element):
         """Click into the middle of an element, a JavaScript expression."""
