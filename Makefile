@@ -3,15 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: demo test test-slow lint notebooks benchmark clean
+.PHONY: demo app test test-slow lint notebooks benchmark clean
 
 demo: .venv/ready
 	$(BIN)/python -m gan_keras demo
 
+app: .venv-app/ready  # prints its address: a page to try the models
+	.venv-app/bin/python -m gan_keras app
+
 test: .venv/ready
 	$(BIN)/python -m pytest
 
-test-slow: .venv/ready
+test-slow: .venv/ready .venv-app/ready
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/ready
@@ -36,5 +39,15 @@ benchmark: .venv/ready
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+# On top of .venv: what is not in .venv-app is taken from there, and pip knows.
+.venv-app/ready: .venv/ready requirements-app.txt
+	@echo "installing Gradio into .venv-app"
+	@$(BIN)/python -m venv --clear .venv-app
+	@$(BIN)/python -c 'import sysconfig; p = sysconfig.get_path("purelib"); \
+	print(f"import site; site.addsitedir({p!r})")' \
+	> $$(.venv-app/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/below.pth
+	@.venv-app/bin/python -m pip install --quiet -r requirements-app.txt
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-app build dist *.egg-info

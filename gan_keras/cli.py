@@ -157,21 +157,12 @@ def _enhance(args):
     _quiet()
     from tqdm import tqdm
 
-    from gan_keras.data.photo_files import images_in
+    from gan_keras.data.photo_files import pair_up
     from gan_keras.restoration.changes import map_of_changes, marked, read_mask
     from gan_keras.restoration.enhancer import Enhancer
     from gan_keras.restoration.files import write_image
 
-    jobs, out = {}, Path(args.out).resolve()  # target → source
-    for path in map(Path, args.paths):
-        for source in images_in(path) if path.is_dir() else [path]:
-            if path.is_dir() and out in source.resolve().parents:
-                continue  # OUT lies in the folder
-            target = Path(args.out) / (source.relative_to(path) if path.is_dir() else source.name)
-            if target in jobs or target.resolve() == source.resolve():
-                both = f"{source} and another photograph would both become {target}"
-                raise UserError(f"{both}: name one folder at a time, or another --out")
-            jobs[target] = source
+    jobs = pair_up(args.paths, args.out)
     enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
     if args.resume:  # a file that is there is whole
         jobs = {target: source for target, source in jobs.items() if not target.exists()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_keras.algorithms.latents import draw_latents
+from gan_keras.algorithms.latents import draw_latents, spherical
 from gan_keras.data.digits import load_digits
 from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8
 from gan_keras.errors import UserError
@@ -128,9 +128,8 @@ def _card_accuracy():
 def _walk(model, seed, rows=5, columns=10):
     """Walk between pairs of latent vectors along great circles: (rows · columns, 28, 28, 1)."""
     ends = draw_latents(2 * rows, model.latent_dim, seed).reshape(rows, 2, -1)
-    angle = np.linspace(0, np.pi / 2, columns)[:, None]
-    latents = ends[:, :1] * np.cos(angle) + ends[:, 1:] * np.sin(angle)
-    latents = latents.reshape(rows * columns, -1).astype(np.float32)
+    shares = np.linspace(0, 1, columns)
+    latents = np.concatenate([spherical(*pair, shares) for pair in ends])
     decode = getattr(model, "decode", model)
     return np.asarray(decode(latents))
 

@@ -54,9 +54,14 @@ def run_settings(path):
         raise UserError(f"{file} is damaged ({error}): train again with --overwrite") from error
 
 
+def shipped_card(name):
+    """Return a shipped model's card as it is in its JSON file; {} where none is of that name."""
+    return json.loads((WEIGHTS / f"{name}.json").read_text()) if name in shipped() else {}
+
+
 def shipped_recipe(name):
     """Return the recipe's settings on a shipped model's card; {} where none is of that name."""
-    return json.loads((WEIGHTS / f"{name}.json").read_text())["recipe"] if name in shipped() else {}
+    return shipped_card(name).get("recipe", {})
 
 
 def load(name_or_path):

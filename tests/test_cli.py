@@ -15,7 +15,7 @@ from gan_keras.cli import main
 from gan_keras.recipes import RECIPES
 
 COMMANDS = ("demo", "train", "generate", "enhance", "evaluate", "compare", "export", "check")
-COMMANDS += ("remote", "list", "info")
+COMMANDS += ("remote", "app", "list", "info")
 
 
 @pytest.fixture(scope="module")

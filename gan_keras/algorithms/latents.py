@@ -13,6 +13,31 @@ def draw_latents(count, latent_dim, seed=0):
     return np.random.default_rng(seed).standard_normal((count, latent_dim), dtype=np.float32)
 
 
+def spherical(start, end, shares):
+    r"""Walk between two draws of N(0, I) on the arc between them (Shoemake 1985; White 2016).
+
+    In d dimensions N(0, I) lies in a thin shell of radius √d. The straight line leaves it: halfway
+    between independent draws the norm is √(d/2), of which no generator has ever seen a vector. On
+    the arc, sin((1 − t)ω)/sin ω · start + sin(tω)/sin ω · end with ω the angle between the two, it
+    stays near √d.
+
+    Args:
+        start: float32 (d,).
+        end: float32 (d,).
+        shares: (N,) of t in [0, 1].
+
+    Returns:
+        float32 (N, d); start itself at t = 0, end at t = 1.
+    """
+    t = np.asarray(shares, np.float64)[:, None]
+    cosine = np.dot(start, end) / (np.linalg.norm(start) * np.linalg.norm(end))
+    angle = np.arccos(np.clip(cosine, -1, 1))  # ω
+    if np.sin(angle) < 1e-3:  # the same vector, or opposite ones, between which no arc is shortest
+        return ((1 - t) * start + t * end).astype(np.float32)
+    weights = np.sin((1 - t) * angle), np.sin(t * angle)
+    return ((weights[0] * start + weights[1] * end) / np.sin(angle)).astype(np.float32)
+
+
 def count_classes(generator):
     """Return how many labels a generator's embedding knows; None where it takes none."""
     sizes = [layer.input_dim for layer in generator.layers if hasattr(layer, "input_dim")]

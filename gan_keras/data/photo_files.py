@@ -56,6 +56,32 @@ def _embedded(file):
     return Path(importlib.util.find_spec(package).submodule_search_locations[0], rest)
 
 
+def pair_up(paths, out):
+    """Give each file, and each image in a folder, its place in another folder; names are kept.
+
+    Args:
+        paths: Files and folders. What lies in `out` is no source.
+        out: Folder of the results.
+
+    Returns:
+        {target: source}.
+
+    Raises:
+        UserError: Two have the same place, or one would become itself; a folder has no image.
+    """
+    pairs, inside = {}, Path(out).resolve()
+    for path in map(Path, paths):
+        for source in images_in(path) if path.is_dir() else [path]:
+            if path.is_dir() and inside in source.resolve().parents:
+                continue
+            target = Path(out) / (source.relative_to(path) if path.is_dir() else source.name)
+            if target in pairs or target.resolve() == source.resolve():
+                both = f"{source} and another photograph would both become {target}"
+                raise UserError(f"{both}: name one folder at a time, or another --out")
+            pairs[target] = source
+    return pairs
+
+
 def images_in(folder):
     """Return a sorted list of all images in a folder and the folders within.
 

@@ -105,7 +105,7 @@ class Enhancer:
             )
         if self.masked != (mask is not None):
             raise UserError(
-                "this enhancer fills in what is missing: give a mask that says where"
+                "this enhancer fills in what is missing: give a mask, or transparent pixels"
                 if self.masked
                 else "this enhancer takes no mask: inpainting does"
             )
@@ -155,7 +155,8 @@ class Enhancer:
         Args:
             source: A photograph; see `restoration.files.read_image`.
             target: File to write, atomically.
-            mask: For inpainting: a function from the `Picture` to its mask.
+            mask: For inpainting: a function from the `Picture` to its mask. Without it, what is
+                transparent is filled in, and the result is opaque.
             on_tile: Called with the share done after each tile.
 
         Returns:
@@ -165,8 +166,11 @@ class Enhancer:
             UserError: The file cannot be read or written.
         """
         picture = read_image(source)
-        missing = None if mask is None else mask(picture)
-        restored = dataclasses.replace(picture, samples=self(picture.samples, missing, on_tile))
+        missing, alpha = None if mask is None else mask(picture), picture.alpha
+        if self.masked and mask is None and alpha is not None:
+            missing, alpha = alpha <= np.iinfo(alpha.dtype).max // 2, None
+        samples = self(picture.samples, missing, on_tile)
+        restored = dataclasses.replace(picture, samples=samples, alpha=alpha)
         try:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

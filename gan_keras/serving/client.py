@@ -36,12 +36,13 @@ class RestServer:
             raise UserError(f"--url {url}: an address like http://localhost:8501 is wanted")
         self.url, self.timeout = url.rstrip("/"), timeout
 
-    def restore(self, model, data):
+    def restore(self, model, data, strength=None):
         """Restore one file.
 
         Args:
             model: The served name.
             data: The file's bytes.
+            strength: Share of the change, 0 to 1; None leaves it to the server: all of it.
 
         Returns:
             (restored, error): the bytes of a PNG and "", or b"" and the reason.
@@ -51,9 +52,11 @@ class RestServer:
             UserError: It has no such model, refuses, takes too long, or is no model server.
         """
         instance = {"image_bytes": {"b64": base64.b64encode(data).decode()}}
+        instance |= {} if strength is None else {"strength": strength}
+        body = {"signature_name": _signature(strength), "instances": [instance]}
         request = urllib.request.Request(
             f"{self.url}/v1/models/{model}:predict",
-            json.dumps({"instances": [instance]}).encode(),
+            json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
         try:
@@ -112,7 +115,7 @@ class GrpcServer:
         self.address, self.timeout = address, timeout
         self._stub = PredictionServiceStub(grpc.insecure_channel(address, any_size))
 
-    def restore(self, model, data):
+    def restore(self, model, data, strength=None):
         """Restore one file: see `RestServer.restore`."""
         import grpc
         import tensorflow as tf
@@ -120,11 +123,16 @@ class GrpcServer:
 
         request = PredictRequest()
         request.model_spec.name = model
-        request.model_spec.signature_name = "serving_default"
+        request.model_spec.signature_name = _signature(strength)
         tensor = request.inputs["image_bytes"]  # by hand: NumPy drops zeros at the end of bytes
         tensor.dtype = tf.string.as_datatype_enum
         tensor.tensor_shape.dim.add(size=1)
         tensor.string_val.append(data)
+        if strength is not None:
+            tensor = request.inputs["strength"]
+            tensor.dtype = tf.float32.as_datatype_enum
+            tensor.tensor_shape.dim.add(size=1)
+            tensor.float_val.append(strength)
         try:
             outputs = self._stub.Predict(request, timeout=self.timeout).outputs
         except grpc.RpcError as error:
@@ -142,7 +150,7 @@ class GrpcServer:
         return restored, error.decode()
 
 
-def restore(server, model, data, retries=3, pause=1.0):
+def restore(server, model, data, retries=3, pause=1.0, strength=None):
     """Restore one file, trying again while the server cannot be reached or is busy.
 
     Args:
@@ -151,6 +159,7 @@ def restore(server, model, data, retries=3, pause=1.0):
         data: The file's bytes.
         retries: Further tries after the first.
         pause: Seconds before the second try, doubled before each further one.
+        strength: See `RestServer.restore`.
 
     Returns:
         The bytes of a PNG file.
@@ -162,7 +171,7 @@ def restore(server, model, data, retries=3, pause=1.0):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
-            restored, error = server.restore(model, data)
+            restored, error = server.restore(model, data, strength)
         except NotNow as error:
             reason = error
         else:
@@ -172,7 +181,7 @@ def restore(server, model, data, retries=3, pause=1.0):
     raise UserError(f"{reason}, {retries + 1} times: is the server up, and the address right?")
 
 
-def enhance_file(source, target, server, model, retries=3):
+def enhance_file(source, target, server, model, retries=3, strength=None):
     """Restore a file into another by a server: grey, alpha, EXIF, ICC and bit depth are kept.
 
     A JPEG is sent as it is, for it is small; anything else as a PNG of its pixels, upright.
@@ -183,6 +192,7 @@ def enhance_file(source, target, server, model, retries=3):
         server: A `RestServer` or a `GrpcServer`.
         model: The served name.
         retries: See `restore`.
+        strength: See `RestServer.restore`.
 
     Raises:
         UserError: A file cannot be read or written, or the server does not restore it.
@@ -190,7 +200,8 @@ def enhance_file(source, target, server, model, retries=3):
     picture = read_image(source)
     data = source.read_bytes() if picture.format == "JPEG" else _png(picture.samples)
     try:
-        restored = read_image(io.BytesIO(restore(server, model, data, retries))).samples
+        restored = restore(server, model, data, retries, strength=strength)
+        restored = read_image(io.BytesIO(restored)).samples
     except UserError as error:
         raise UserError(f"{source}: {error}") from error
     if picture.grey:
@@ -205,6 +216,10 @@ def _png(samples):
     file = io.BytesIO()
     Image.fromarray(samples.squeeze(-1) if samples.shape[-1] == 1 else samples).save(file, "PNG")
     return file.getvalue()
+
+
+def _signature(strength):
+    return "serving_default" if strength is None else "enhance_with_strength"
 
 
 def _line(reason):

@@ -1,4 +1,4 @@
-"""The commands of serving: export, check, remote."""
+"""The commands of serving: export, check, remote, app."""
 
 import shlex
 import sys
@@ -42,8 +42,16 @@ def add_commands(add, quiet):
     where.add_argument("--grpc", help="gRPC: localhost:8500")
     c.add_argument("--model", default="denoise", help="the served name")
     c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
+    c.add_argument("--strength", type=float, help="share of the change, 0 to 1")
     c.add_argument("--timeout", type=float, default=300.0, help="seconds a photograph may take")
     c.add_argument("--retries", type=int, default=3, help="tries after the first")
+
+    c = add("app", _app, "Serve a page to try the models in a browser (extra [app]).")
+    c.set_defaults(quiet=quiet)
+    c.add_argument("--host", default="127.0.0.1", help="0.0.0.0 lets other computers in")
+    c.add_argument("--port", type=int, default=7860, help="0 takes a free one")
+    models = "runs or .keras files of your own, beside what ships"
+    c.add_argument("--model", nargs="+", default=[], metavar="PATH", help=models)
 
 
 def _export(args):
@@ -95,27 +103,33 @@ def _check(args):
 def _remote(args):
     if args.timeout <= 0 or args.retries < 0:
         raise UserError("--timeout is more than 0 seconds, --retries at least 0")
+    if args.strength is not None and not 0 <= args.strength <= 1:
+        raise UserError(f"--strength {args.strength}: a number from 0 to 1 is wanted")
     if args.grpc:  # its messages import TensorFlow; REST needs nothing
         args.quiet()
-    from gan_keras.data.photo_files import images_in
+    from gan_keras.data.photo_files import pair_up
     from gan_keras.serving.client import GrpcServer, RestServer, enhance_file
 
     server = RestServer(args.url, args.timeout) if args.url else GrpcServer(args.grpc, args.timeout)
-    done, failed = set(), []
-    for path in map(Path, args.paths):
-        for source in images_in(path) if path.is_dir() else [path]:
-            target = Path(args.out) / (source.relative_to(path) if path.is_dir() else source.name)
-            try:
-                if target in done or target.resolve() == source.resolve():
-                    raise UserError(f"{source}: another photograph is {target}: choose --out")
-                enhance_file(source, target, server, args.model, args.retries)
-                done.add(target)
-                print(target)
-            except UserError as error:
-                failed.append(error)
-    if not done:
+    jobs, failed = pair_up(args.paths, args.out), []
+    for target, source in jobs.items():
+        try:
+            enhance_file(source, target, server, args.model, args.retries, args.strength)
+            print(target)
+        except UserError as error:
+            failed.append(error)
+    if failed and len(failed) == len(jobs):
         raise UserError(str(failed[0]))
     for error in failed:
         print(f"skipped: {error}", file=sys.stderr)
-    print(f"{len(done)} of {len(done) + len(failed)} restored: {args.out}")
+    print(f"{len(jobs) - len(failed)} of {len(jobs)} restored: {args.out}")
     return 1 if failed else 0
+
+
+def _app(args):
+    from gan_keras.serving.app import bound, require_gradio, serve
+
+    require_gradio()
+    with bound(args.host, args.port) as listener:
+        args.quiet()
+        serve(listener, args.model)

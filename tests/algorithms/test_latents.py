@@ -10,7 +10,7 @@ from keras import layers
 
 import gan_keras
 from gan_keras.algorithms.dcgan import DCGAN
-from gan_keras.algorithms.latents import Generator, draw_images
+from gan_keras.algorithms.latents import Generator, draw_images, draw_latents, spherical
 from gan_keras.algorithms.vae import VAE
 from gan_keras.algorithms.wgan_gp import WGANGP
 from gan_keras.cli import main
@@ -228,3 +228,32 @@ def test_labels_that_cannot_be_end_in_one_line(capfd, files, tmp_path, name, lab
 def test_a_bare_decoder_is_no_generator_of_images(tmp_path):
     build_decoder(SHAPE, 5, 2).save(tmp_path / "decoder.keras")
     assert not isinstance(gan_keras.load(tmp_path / "decoder.keras"), Generator)
+
+
+def test_a_spherical_walk_turns_at_an_even_rate():
+    right, up = np.eye(2, dtype=np.float32)
+    walk = spherical(right, up, [0, 1 / 3, 1])
+    np.testing.assert_allclose(walk, [[1, 0], [3**0.5 / 2, 0.5], [0, 1]], atol=1e-7)
+    tilted = np.array([-1, 1], np.float32)  # at 135 degrees, √2 long
+    np.testing.assert_allclose(
+        spherical(right, tilted, [0.5])[0],
+        (right + tilted) / (2 * np.cos(3 * np.pi / 8)),
+        atol=1e-6,
+    )
+
+
+def test_a_spherical_walk_stays_in_the_shell_that_the_line_leaves():
+    start, end = draw_latents(2, 100, seed=3)
+    walk = spherical(start, end, np.linspace(0, 1, 11))
+    np.testing.assert_array_equal(walk[[0, -1]], [start, end])
+    assert walk.dtype == np.float32
+    norms = np.linalg.norm(walk, axis=1) / 100**0.5
+    ends = sorted([norms[0], norms[-1]])
+    assert ends[0] - 0.02 < norms.min() and norms.max() < ends[1] + 0.02
+    assert np.linalg.norm((start + end) / 2) / 100**0.5 < 0.85
+
+
+def test_a_spherical_walk_between_equal_and_opposite_vectors():
+    start = draw_latents(1, 8, seed=3)[0]
+    np.testing.assert_allclose(spherical(start, start, [0, 0.3, 1]), [start] * 3, atol=1e-6)
+    assert np.isfinite(spherical(start, -start, [0, 0.5, 1])).all()

@@ -66,6 +66,22 @@ def test_remote_does_what_enhance_does(servers, way, tmp_path, exports, restorer
 
 
 @WAYS
+def test_strength_is_what_it_is_without_a_server(servers, way, tmp_path, restorer, smooth, capsys):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(smooth(20, 31)).save(photo)
+    gan_keras.Enhancer(restorer, strength=0.25).enhance_file(photo, tmp_path / "local.png")
+    command = ["remote", "enhance", str(photo), way, servers[way], "--model", "tiny"]
+    assert main([*command, "--out", str(tmp_path / "out"), "--strength", "0.25"]) == 0
+    ours, theirs, whole = (
+        np.asarray(Image.open(tmp_path / name)).astype(int)
+        for name in ("local.png", "out/photo.png", "photo.png")
+    )
+    assert np.abs(ours - theirs).max() <= 1 < np.abs(ours - whole).max()
+    assert main([*command, "--out", str(tmp_path / "out"), "--strength", "2"]) == 2
+    assert "--strength 2.0: a number from 0 to 1" in capsys.readouterr().err
+
+
+@WAYS
 def test_zeros_at_a_files_end_arrive(servers, way, smooth, encoded, monkeypatch):
     """NumPy drops them from its strings; a JPEG may be padded with them."""
     server, data = connect(servers, way), encoded(smooth(8, 8), "JPEG")
