@@ -533,7 +533,7 @@ for name in ("a straight line", "a network"):
     )
 rows.append(["the formula, D*", 0.0, float(value), f"{value / 2 + np.log(2):.3f}"])
 print(f"2 JS − log 4 = {2 * js - np.log(4):.6f};  V(D*) = {value:.6f}")
-table(["D is", "mean |D − D*|", "V(D, q)", "nats it reads"], *rows)
+table(["D is", "mean distance from D*", "V(D, q)", "nats it reads"], *rows)
 
 # %% [markdown]
 # A straight line can only say "to the right" or "to the left", which here means very little; the network
@@ -677,7 +677,7 @@ for h in (0.1, 0.4):
     ):
         grown = dirac.growth(h, order, gamma=gamma)
         rows.append([h, order, gamma, f"{np.sqrt(determinant):.6f}", f"{grown:.6f}"])
-table(["h", "steps", "γ", "|λ| derived", "|λ| of the round"], *rows)
+table(["h", "steps", "γ", "length of λ, derived", "of the round itself"], *rows)
 
 # %% [markdown]
 # (The two lines with $\gamma$ are $\sqrt{\det M}$; deriving them is exercise 02.5.)
