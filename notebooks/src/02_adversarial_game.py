@@ -1133,7 +1133,7 @@ except NotYet as message:
 # $\log2$ however near they are, and a perfect D is flat. It is the subject of chapter 04.
 #
 # **Do real GANs really circle?** Not in two dimensions; but the eigenvalues of their games have imaginary
-# parts, momentum makes them worse (chapter 03, section 3.6), and R₁ is in most recipes that work.
+# parts, momentum makes them worse (chapter 03, section 3.6), and R₁ is in many recipes that work.
 #
 # ### Summary
 #
@@ -1143,7 +1143,7 @@ except NotYet as message:
 # | $V(D^*)=2\,\mathrm{JS}-\log4$; JS is the information in a point | the best D; any other reads less |
 # | weights $\sigma(a)$ and $1-\sigma(a)$, ratio $e^{-a}$ | each generated image |
 # | saturating: $\nabla2\mathrm{JS}$; non-saturating: $\nabla2\mathrm{KL}(m\Vert p)$ | one step of G against $D^*$ |
-# | at once $|\lambda|^2=1+h^2/4$, in turn $|\lambda|=1$ | the Dirac-GAN near its equilibrium |
+# | at once $\lvert\lambda\rvert^2=1+h^2/4$, in turn $\lvert\lambda\rvert=1$ | the Dirac-GAN near its equilibrium |
 # | non-saturating, at once: a circle of radius $\sqrt{2h}$ | the Dirac-GAN, small $h$ |
 # | $\ddot\theta+(\gamma+\tfrac12s^2)\dot\theta+\tfrac14\theta=0$ | R₁ and width are one friction |
 #
