@@ -8,15 +8,21 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gan_keras.algorithms.penalties import one_centred_penalty
+from gan_keras.algorithms.penalties import one_centred_penalty, zero_centred_penalty
 from gan_keras.data.degradations import gaussian_noise
 from gan_keras.data.ranges import DATA_RANGE
 from gan_keras.layers.spectral_norm import SpectralConv2D
-from gan_keras.losses.adversarial import discriminator_cross_entropy, generator_non_saturating
+from gan_keras.losses.adversarial import (
+    LOSSES,
+    discriminator_cross_entropy,
+    generator_non_saturating,
+    generator_saturating,
+)
 from gan_keras.losses.reconstruction import gaussian_kl, gaussian_log_density, l1
 from gan_keras.metrics.distribution import frechet_distance
 from gan_keras.metrics.image_quality import psnr
 from gan_keras.networks.patchgan import build_patchgan
+from gan_keras.teaching import dirac
 
 P = np.array([0.5, 0.3, 0.15, 0.05])  # data, on four symbols
 Q = np.array([0.1, 0.2, 0.3, 0.4])  # generator
@@ -149,6 +155,188 @@ def test_the_dirac_gan_spirals_out_or_stays_on_its_orbit():
 
     np.testing.assert_allclose(radii(simultaneous) ** 2, 1 + h**2 / 4, rtol=1e-5)
     np.testing.assert_allclose(radii(alternating), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("prior", [0.2, 0.5, 0.7])
+def test_an_unbalanced_batch_moves_the_best_discriminator_by_the_log_odds(prior):
+    """One mean over a joined batch: D* = πp/(πp + (1 − π)q); two means of their own: π is ½."""
+    best = prior * P / (prior * P + (1 - prior) * Q)
+    logits = tf.Variable(np.log(best / (1 - best)), dtype=tf.float32)
+    np.testing.assert_allclose(logits, np.log(P / Q) + math.log(prior / (1 - prior)), rtol=1e-5)
+    shares = np.round(1000 * np.concatenate([prior * P, (1 - prior) * Q])).astype(int)
+    symbols = np.repeat(np.tile(np.arange(4), 2), shares)
+    labels = np.repeat([1.0, 0.0], [shares[:4].sum(), shares[4:].sum()])[:, None]
+    with tf.GradientTape(persistent=True) as tape:
+        seen = tf.gather(logits, symbols)[:, None]
+        joined = keras.losses.BinaryCrossentropy(from_logits=True)(labels, seen)
+        apart = discriminator_cross_entropy(seen[labels == 1][:, None], seen[labels == 0][:, None])
+    slope = tf.convert_to_tensor(tape.gradient(joined, logits))
+    np.testing.assert_allclose(slope, np.zeros(4), atol=1e-6)
+    slope = tf.convert_to_tensor(tape.gradient(apart, logits))
+    assert (np.abs(slope).max() > 0.01) == (prior != 0.5)
+
+
+@pytest.mark.parametrize("prior", [0.2, 0.5])
+def test_what_the_best_discriminator_knows_is_the_mutual_information(prior):
+    """The value at D* is I(x; label) − H(label), and with π = ½ that information is JS(p, q)."""
+    best = prior * P / (prior * P + (1 - prior) * Q)
+    value = np.sum(prior * P * np.log(best) + (1 - prior) * Q * np.log(1 - best))
+    entropy = -prior * math.log(prior) - (1 - prior) * math.log(1 - prior)
+    joint = np.stack([prior * P, (1 - prior) * Q])
+    independent = joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True)
+    information = kl(joint, independent)
+    assert value == pytest.approx(information - entropy, abs=1e-12)
+    assert 0 < information < entropy
+    if prior == 0.5:
+        assert information == pytest.approx(jensen_shannon(P, Q), abs=1e-12)
+
+
+def test_kl_minus_two_js_is_twice_the_kl_of_the_mixture():
+    """KL(q‖p) − 2 JS(p, q) = 2 KL(m‖p), m = (p + q)/2: never negative, and 0 only at q = p."""
+    for seed in range(20):
+        p, q = np.random.default_rng(seed).dirichlet(np.ones(6), 2)
+        assert kl(q, p) - 2 * jensen_shannon(p, q) == pytest.approx(2 * kl((p + q) / 2, p))
+        assert kl((p + q) / 2, p) > 0
+    assert kl(P, P) - 2 * jensen_shannon(P, P) == 0
+    for share in (0.5, 0.8):  # q copies this share of p, and leaves the rest out
+        p = np.array([0.5 * share, 0.5 * share, 1 - share])
+        q = np.array([0.5, 0.5, 1e-12])
+        left_out = (1 + share) * math.log((1 + share) / (2 * share)) - (1 - share) * math.log(2)
+        assert 2 * kl((p + q) / 2, p) == pytest.approx(left_out, abs=1e-9)
+    assert 1.5 * math.log(1.5) - 0.5 * math.log(2) == pytest.approx(0.26, abs=0.005)
+
+
+def test_near_the_equilibrium_both_losses_want_the_same():
+    """2 JS and KL − 2 JS are both ¼ Σ ε²/p there: the two games differ only far away."""
+    direction = np.array([0.03, -0.05, 0.01, 0.01])
+    for scale, tolerance in ((0.1, 0.05), (0.01, 0.005)):
+        q = P + scale * direction
+        wanted = 0.25 * np.sum((scale * direction) ** 2 / P)
+        two_js = 2 * jensen_shannon(P, q)
+        assert two_js == pytest.approx(wanted, rel=tolerance)
+        assert kl(q, P) - two_js == pytest.approx(wanted, rel=tolerance)
+    far = np.array([1e-6, 1e-6, 1e-6, 1 - 3e-6])  # all on the symbol that p hardly has
+    assert kl(far, P) - 2 * jensen_shannon(P, far) > 1.2 * 2 * jensen_shannon(P, far)
+
+
+def test_the_saturating_gradient_at_the_best_discriminator_is_that_of_two_js():
+    """The envelope: D* is stationary, so moving with q it changes nothing to first order."""
+    scores = tf.Variable(np.log(Q), dtype=tf.float64)
+    best = tf.constant(np.log(P / Q), tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        q = tf.nn.softmax(scores)
+        losses = tf.stack([generator_saturating(best[i : i + 1, None]) for i in range(4)])
+        loss = tf.reduce_sum(q * losses)
+        middle = (P + q) / 2
+        two_js = tf.reduce_sum(P * tf.math.log(P / middle))
+        two_js += tf.reduce_sum(q * tf.math.log(q / middle))
+    expected = tape.gradient(two_js, scores).numpy()
+    np.testing.assert_allclose(tape.gradient(loss, scores), expected, rtol=1e-6)
+    assert np.abs(expected).max() > 0.01
+
+
+def test_the_dirac_gan_of_the_course_is_that_of_the_losses():
+    """`dirac.velocity` is minus the gradients of the package's own losses, R₁ included."""
+    draw = np.random.default_rng(0)
+    for loss in ("saturating", "non_saturating"):
+        for theta, psi, gamma in draw.uniform(-2, 2, (5, 3)):
+            gamma = abs(gamma)
+            players = [tf.Variable([[x]], dtype=tf.float64) for x in (theta, psi)]
+            with tf.GradientTape(persistent=True) as tape:
+                origin = tf.zeros((1, 1), tf.float64)
+                fake = players[0] * players[1]
+                by_d = discriminator_cross_entropy(origin * players[1], fake)
+                by_d += gamma * tf.cast(
+                    zero_centred_penalty(lambda x, psi=players[1]: x @ psi, origin), tf.float64
+                )
+                by_g = LOSSES[loss][1](fake)
+            wanted = -tape.gradient(by_g, players[0]), -tape.gradient(by_d, players[1])
+            got = dirac.velocity(theta, psi, loss, gamma)
+            np.testing.assert_allclose(got, [w.numpy().item() for w in wanted], rtol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.4, 1.0])
+def test_friction_decides_where_the_dirac_gan_settles(rate):
+    """Flow: λ² + γλ + ¼ = 0. In turn det = 1 − hγ; at once 1 − hγ + h²/4: below 1 iff γ > h/4."""
+    for gamma in (0.0, 0.02, 0.24, 0.26, 0.6):
+        pair = np.linalg.eigvals(dirac.linearised(rate, "alternating", gamma=gamma))
+        assert np.prod(pair) == pytest.approx(1 - rate * gamma, abs=1e-8)
+        at_once = dirac.growth(rate, "simultaneous", gamma=gamma)
+        assert (at_once < 1) == (gamma > rate / 4)
+        in_turn = dirac.growth(rate, "alternating", gamma=gamma)
+        assert in_turn == pytest.approx(math.sqrt(1 - rate * gamma), abs=1e-8)
+    for gamma in (0.0, 0.5, 1.0, 3.0):  # a pendulum: slower again beyond γ = 1
+        slowest = max(np.roots([1, gamma, 0.25]).real)
+        assert math.log(dirac.growth(0.01, "continuous", gamma=gamma)) / 0.01 == pytest.approx(
+            slowest, abs=1e-3
+        )
+
+
+def test_two_time_scales_alone_do_not_stop_the_circling():
+    for rates in ((0.1, 0.4), (0.4, 0.1), (0.02, 1.0)):
+        assert dirac.growth(rates, "alternating") == pytest.approx(1, abs=1e-8)
+        assert dirac.growth(rates, "simultaneous") ** 2 == pytest.approx(
+            1 + rates[0] * rates[1] / 4, abs=1e-8
+        )
+
+
+def test_the_flow_of_the_dirac_gan_circles_or_creeps_in():
+    """Zero-sum: θ² + ψ² is kept. Non-saturating: it falls at −2a·tanh(a/2), about like 8/t."""
+    starts = np.array([[0.3, 1.0, 2.0], [0.0, 0.5, -1.0]])
+    kept = np.sum(dirac.orbit(*starts, 0.05, 400, "continuous", loss="saturating") ** 2, axis=1)
+    np.testing.assert_allclose(kept, np.broadcast_to(kept[0], kept.shape), rtol=1e-6)
+    theta, psi = starts
+    right, up = dirac.velocity(theta, psi, "non_saturating")
+    logit = theta * psi
+    np.testing.assert_allclose(theta * right + psi * up, -logit * np.tanh(logit / 2), atol=1e-12)
+    squared = np.sum(dirac.orbit(1.0, 0.0, 0.1, 4000, "continuous") ** 2, axis=1)
+    for step in (400, 1000, 4000):
+        assert squared[step] == pytest.approx(1 / (1 + 0.1 * step / 8), rel=0.03)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.2, 0.4])
+def test_simultaneous_steps_end_on_a_circle_of_radius_root_2h(rate):
+    """Growth of R = θ² + ψ² a round, hR·h/4, meets the loss's own damping, hR²/8, at R = 2h."""
+    angles = np.linspace(0, 2 * np.pi, 5)[:4]
+    for start in (0.5, 2.0):  # from inside as from outside
+        radius = start * math.sqrt(2 * rate)
+        path = dirac.orbit(
+            radius * np.cos(angles),
+            radius * np.sin(angles),
+            rate,
+            round(60 / rate**2),
+            "simultaneous",
+        )
+        late = np.sqrt(np.mean(np.sum(path[-round(100 / rate) :] ** 2, axis=1)))
+        assert late == pytest.approx(math.sqrt(2 * rate), rel=0.02)
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0])
+def test_overlap_is_friction(spread):
+    """Data and noise N(·, s²) and a linear D: the flow is θ̈ + ½s² θ̇ + ¼θ = 0, as R₁'s γ = ½s²."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    noise, shares = tf.constant(spread * nodes), tf.constant(weights / weights.sum())
+
+    def flow(point):
+        theta, psi = point[0], point[1]
+        with tf.GradientTape() as tape:
+            tape.watch(psi)
+            by_d = tf.reduce_sum(
+                shares * (tf.math.softplus(-psi * noise) + tf.math.softplus(psi * (theta + noise)))
+            )
+        up = -tape.gradient(by_d, psi)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            by_g = tf.reduce_sum(shares * tf.math.softplus(-psi * (theta + noise)))
+        return tf.stack([-tape.gradient(by_g, theta), up])
+
+    origin = tf.zeros(2, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(origin)
+        velocity = flow(origin)
+    jacobian = tape.jacobian(velocity, origin)
+    wanted = [[0, 0.5], [-0.5, -(spread**2) / 2]]
+    np.testing.assert_allclose(jacobian, wanted, atol=1e-7)
 
 
 # 03: convolutions and Adam

@@ -25,6 +25,32 @@ table(
 )
 
 # %% [markdown]
+# ## Room 02: the adversarial game
+#
+# ### 4 · One tape on both losses
+
+# %%
+visit(4)
+
+# %% [markdown]
+# ### 7 · The saturating loss
+
+# %%
+visit(7)
+
+# %% [markdown]
+# ### 24 · G trained towards the label 0
+
+# %%
+visit(24)
+
+# %% [markdown]
+# ### 25 · The arguments of BCE, swapped
+
+# %%
+visit(25)
+
+# %% [markdown]
 # ## Room 03: DCGAN
 #
 # ### 1 · Three stride-2 transposed convolutions from 7×7

@@ -10,6 +10,7 @@ from exercises import assignments, grade, nbgrader, source_notebook
 
 from notebooks import NOTEBOOKS
 
+SCRIPT = next(script for script in assignments() if script.stem == "03_dcgan")
 LOOP = "def first_step(gradient, learning_rate):\n    while True:\n        pass"
 STUBBORN = """
 import time
@@ -22,17 +23,22 @@ def first_step(gradient, learning_rate):
 """
 
 
-def hand_in(folder, student, notebook):
+def hand_in(folder, student, notebook, script=SCRIPT):
     (folder / student).mkdir(parents=True)
-    nbformat.write(notebook, folder / student / "03_dcgan.ipynb")
+    nbformat.write(notebook, folder / student / f"{script.stem}.ipynb")
 
 
-def answered(answers=None):
+def untouched(script=SCRIPT):
+    """Return the student's notebook as it was handed out."""
+    return nbformat.read(NOTEBOOKS / "exercises" / f"{script.stem}.ipynb", 4)
+
+
+def answered(answers=None, script=SCRIPT):
     """Return the student's notebook with the solutions' answers, some of them replaced."""
-    student = nbformat.read(NOTEBOOKS / "exercises" / "03_dcgan.ipynb", 4)
+    student = untouched(script)
     source = {
         cell.metadata["nbgrader"]["grade_id"]: cell.source
-        for cell in source_notebook(assignments()[0]).cells
+        for cell in source_notebook(script).cells
         if cell.metadata["nbgrader"]["solution"]
     }
     for cell in student.cells:
@@ -59,7 +65,7 @@ def test_a_command_that_fails_says_why(tmp_path):
 def test_hand_ins_are_graded_one_by_one_whatever_they_do(tmp_path):
     handins = tmp_path / "handins"
     hand_in(handins, "ada", answered())
-    hand_in(handins, "ben", nbformat.read(NOTEBOOKS / "exercises" / "03_dcgan.ipynb", 4))
+    hand_in(handins, "ben", untouched())
     broken = {
         "03_1-solution": LOOP,
         "03_2-solution": "raise ValueError('oh')",
@@ -84,3 +90,15 @@ def test_hand_ins_are_graded_one_by_one_whatever_they_do(tmp_path):
         read = list(csv.DictReader(file))
     assert [row["student"] for row in read] == list(by)
     assert read[0]["03.5"] == "5.0"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [s for s in assignments() if s != SCRIPT], ids=lambda s: s.stem)
+def test_the_solution_gets_full_marks_and_the_untouched_release_none(script, tmp_path):
+    handins = tmp_path / "handins"
+    hand_in(handins, "ada", answered(script=script), script)
+    hand_in(handins, "ben", untouched(script), script)
+    ada, ben = grade(handins, seed=123, out=tmp_path / "grades.csv", limit=300)
+    assert ada["status"] == ben["status"] == "graded"
+    assert ada["score"] == ada["of"] >= 10
+    assert ben["score"] == 0

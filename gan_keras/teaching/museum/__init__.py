@@ -59,7 +59,10 @@ class Damage:
     figure: Figure = field(repr=False)
 
 
-ROOMS = {"03": "chapter_03"}  # chapter → the module with its exhibits, a dictionary `EXHIBITS`
+ROOMS = {  # chapter → the module with its exhibits, a dictionary `EXHIBITS`
+    "02": "chapter_02",
+    "03": "chapter_03",
+}
 
 CATALOGUE = [
     Exhibit(*line)
