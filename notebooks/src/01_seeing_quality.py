@@ -5,8 +5,9 @@
 # far from the original, to four digits. You will rank them without hesitating, and not as equals.
 # This chapter is about that number and its rivals: what spoils a photograph, what was done about it
 # before there were networks, how to measure whether it helped, and why no measure of error can be
-# the eye's. At the end you will lead a picture from pleasant to grotesque along a path on which PSNR
-# does not move, and know by derivation what a restorer with the best PSNR must get wrong.
+# the eye's. At the end a gradient will drive one measure almost from bottom to top along a path on which
+# the other does not move, and uncover on its way what the first one cannot see; and you will know by
+# derivation what a restorer with the best PSNR must get wrong.
 
 # %% [markdown]
 # ## 1 · Where we are
@@ -603,7 +604,7 @@ restorers = {  # name: (a, b)
     "posterior mean, scaled up": (math.sqrt(v), 0.0),
     "half way between these two": ((v + math.sqrt(v)) / 2, 0.0),
     "draw from the posterior": (v, math.sqrt(1 - v)),
-    "ignore y, draw from the prior": (0.0, 1.0),
+    "draw from the prior": (0.0, 1.0),
     "always 0": (0.0, 0.0),
 }
 x, noise, dice = draw.normal(size=(3, DRAWS))
@@ -631,7 +632,7 @@ axes[0].text(0.06, 0.5, "impossible", fontsize=9, color="#5c6166")
 shifts = {"posterior mean": (6, 6), "posterior mean, scaled up": (4, -13), "do nothing, y": (6, -3)}
 for name, at in plane.items():
     axes[0].plot(*at, "o", color=ORANGE if at[1] > 1e-9 else GREEN, markersize=5)
-    where = shifts.get(name, (4, 18) if at[0] > 1.5 else (6, 4))
+    where = shifts.get(name, (4, -13) if at[0] > 1.5 else (6, 4))
     side_of = "right" if at[0] > 1.5 else "left"
     axes[0].annotate(
         name, at, where, textcoords="offset points", fontsize=8, ha=side_of, annotation_clip=False
@@ -723,7 +724,7 @@ def similarity(target, image):
     return float(ssim(to_unit(target)[None], to_unit(image)[None], 1.0)[0])
 
 
-eye = cat[SIDE // 4 : SIDE // 4 + 104, :104]
+eye = cat[SIDE // 4 : SIDE // 4 + 96, :96]
 pictures, titles = [eye], ["original\n"]
 for number, (name, specification) in enumerate(gallery.items()):
     degraded = build_degradation(specification)(eye, np.random.default_rng(number))
@@ -738,7 +739,7 @@ titles[0] += "\n"
 Picture(
     photo_rows([pictures[:5], pictures[5:]], [titles[:5], titles[5:]], gap=36, zoom=1),
     "the same cat's eye with nine kinds of damage, and the PSNR of each",
-    160,
+    96,
 )
 
 # %% [markdown]
@@ -1010,12 +1011,12 @@ cases = {  # name: (damage, remedy, repair)
     ),
     "half lost\nknown where": (
         {"name": "holes", "fraction": 0.5, "count": 0},
-        "mean of neighbours",
+        "neighbours' mean",
         lambda y, S: fill(y),
     ),
     "scratches\nknown where": (
         {"name": "holes", "fraction": 0, "count": 8, "width": 4},
-        "mean of neighbours",
+        "neighbours' mean",
         lambda y, S: fill(y, 2.0),
     ),
     "3 stops dark": (dark, "equalisation", lambda y, S: equalise(y)),
@@ -1043,7 +1044,7 @@ table(
 )
 
 # %%
-part = (slice(SIDE // 4, SIDE // 4 + 88), slice(SIDE // 4, SIDE // 4 + 88))
+part = (slice(SIDE // 4, SIDE // 4 + 80), slice(SIDE // 4, SIDE // 4 + 80))
 heads = [case.strip() if "\n" in case else case.strip() + "\n" for case in cases]
 tails = ["→ " + row[1] for row in rows]
 images = [[image[part] for image in column] for column in zip(*pairs, strict=True)]
@@ -1052,15 +1053,15 @@ Picture(
     photo_rows(
         [row[part] for part in (slice(half), slice(half, None)) for row in images],
         [names[part] for part in (slice(half), slice(half, None)) for names in (heads, tails)],
-        gap=64,
+        gap=72,
     ),
     "ten kinds of damage to a photograph, and below each what a classical remedy makes of it",
-    160,
+    96,
 )
 
 # %% [markdown]
-# Two things to take along. What is *known* decides: half of the pixels lost at known places is a lesser damage than
-# noise everywhere; a known blur can be undone to the point where noise begins. And what is *gone* stays gone: bicubic
+# Two things to take along. What is *known* decides: half of the pixels lost looks hopeless, and at known places is
+# mended better than a blur; the known exposure beats the blind equalisation by far. And what is *gone* stays gone: bicubic
 # enlarges smoothly, and puts in no detail. Filling in detail needs knowledge of what photographs look like, and that
 # is what the networks of the later chapters have.
 
@@ -1164,8 +1165,10 @@ print("rank correlation of anybody's eyes with PSNR: undefined, it has no order 
 # numbers in the picture: its centre is the original, its radius is $\sqrt{P\cdot\text{MSE}}$. Walk on it.
 # At each step take the gradient of SSIM with respect to the pixels, remove the part that points outwards
 # (for $e=\hat x-x$, that is $g-\frac{\langle g,e\rangle}{\langle e,e\rangle}e$), take a small step,
-# return to the sphere. Uphill to the best picture of this PSNR, downhill to the worst. (After Wang and
+# return to the sphere: uphill towards the best picture of this PSNR, downhill towards the worst. (After Wang and
 # Simoncelli 2008, who pit measures against each other that way.)
+#
+# (The picture is continued by a mirror, so that its border counts like all else; below we see why.)
 #
 # *Predict:* we start from noise, 20 grey levels strong. How far up and down can SSIM be driven while PSNR stays?
 
@@ -1175,19 +1178,26 @@ my_guess = {"highest SSIM": None, "lowest SSIM": None}
 
 # %%
 @tf.function
-def walk(target, image, uphill, rate, steps):
+def walk(target, image, uphill, rate, steps, margin=10):
     """Walk on the sphere of constant error; `rate` is the angle of a step in radians.
+
+    SSIM is that of the pictures continued by a mirror, `margin` pixels on each side.
 
     Returns:
         (image, ssims): where we got, and SSIM along the way.
     """
+
+    def seen(picture):
+        around = [[margin, margin], [margin, margin], [0, 0]]
+        return tf.pad(to_unit(picture), around, "SYMMETRIC")[None]
+
     error = image - target
     radius = tf.norm(error)
     path = tf.TensorArray(tf.float32, size=steps)
     for step in tf.range(steps):
         with tf.GradientTape() as tape:
             tape.watch(error)
-            value = ssim(to_unit(target)[None], to_unit(target + error)[None], 1.0)[0]
+            value = ssim(seen(target), seen(target + error), 1.0)[0]
         slope = tape.gradient(value, error)
         slope -= error * tf.reduce_sum(slope * error) / radius**2  # along the sphere
         error += uphill * rate * radius * slope / tf.norm(slope)
@@ -1200,8 +1210,8 @@ def walk(target, image, uphill, rate, steps):
     return target + error, path.stack()
 
 
-small = subject[:112, :112]
-start = at_error(small, (20 * GREY_LEVEL) ** 2, lambda s: small + s * field[:112, :112], 2)
+small = subject[:96, :96]
+start = at_error(small, (20 * GREY_LEVEL) ** 2, lambda s: small + s * field[:96, :96], 2)
 legs = [(0.06, STEPS // 15), (0.04, STEPS // 5), (0.02, STEPS - STEPS // 15 - STEPS // 5)]
 stations, curves = {0: start}, {}
 for uphill in (1.0, -1.0):
@@ -1223,8 +1233,8 @@ places += [*[f"{step} up" for step in order[4:6]], "best"]
 titles = [f"{place}\n{title}" for place, title in zip(places, titles, strict=True)]
 Picture(
     photo_rows([shown], [titles], zoom=1, gap=26),
-    "seven pictures of equal PSNR, from grotesque over noisy to pleasant",
-    200,
+    "seven pictures of equal PSNR, and SSIM from low to high",
+    96,
 )
 
 # %%
@@ -1236,28 +1246,40 @@ for name, image in ends.items():
 figure, axes = panels(1, 1, 6.4, 2.5)
 for uphill, colour, name in ((1.0, GREEN, "uphill"), (-1.0, ORANGE, "downhill")):
     axes.plot(curves[uphill], color=colour, label=name)
-axes.set(xlabel="step on the sphere", ylabel="SSIM", ylim=(-0.6, 1))
+axes.set(xlabel="step on the sphere", ylabel="SSIM, with the mirror", ylim=(None, 1.02))
 axes.axhline(0, color=GREY, linewidth=0.6)
 axes.legend(frameon=False, fontsize="small")
 Picture(figure, "SSIM climbs on one walk and falls on the other, while PSNR stays what it was")
 
 # %%
-pair = [shown[0], small, shown[-1]]
-error = [np.clip(1.5 * (image - small), -1, 1) for image in pair]  # mid-grey: no error
+loophole, _ = walk(small, start, *map(tf.constant, (1.0, 0.03, STEPS)), margin=0)
+loophole = np.clip(loophole, -1, 1)
+ends = {"worst": shown[0], "original": small, "best": shown[-1], "best, no mirror": loophole}
+titles = [
+    [f"{name}\nSSIM {similarity(small, image):.3f}" for name, image in ends.items()],
+    ["its error", "none", "its error", "its error"],
+]
+error = [np.clip(1.5 * (image - small), -1, 1) for image in ends.values()]  # mid-grey: no error
 Picture(
-    photo_rows(
-        [pair, error], [["worst", "original", "best"], ["its error", "none", "its error"]], zoom=2
-    ),
-    "the two ends beside the original, and their errors: one is in the smooth places, one in the fur",
-    160,
+    photo_rows([list(ends.values()), error], titles, zoom=2),
+    "the ends of the walks beside the original, and where each put its error",
+    96,
 )
 
 # %% [markdown]
-# Both ends are exactly as far from the original as the noise we started from. The lower row shows where each put its
-# error: the best into places that were busy already, as a change of contrast; the worst turned the fine structure of
-# whole regions into its negative. A number that one gradient can drive this far while the other stands still is
-# measuring something else than the other. It is also a warning: *whatever you train on, gradients will find out
-# what it does not see.*
+# All of them are exactly as far from the original as the noise we started from. (The titles give SSIM as usual,
+# without the mirror.) The lower row shows where each put its error.
+#
+# *The worst* spends it on the picture's own structure: its error is the fur and the lid themselves, reversed, so
+# that in many windows the covariance is gone. *The best* is a surprise. On most of the picture it has hardly any error, and
+# a little more or less contrast in some places, as the box of 3.9 lets one expect. The rest it has dumped on a few
+# spots, which are utterly ruined. Look at the box again: $\sigma_y^2$ in its denominator contains the error itself. A
+# window can lose only so much, however large the error grows, and once it is ruined, more error costs nothing.
+# *Without the mirror* there is a cheaper dump yet: windows must lie inside the picture, so its outermost pixels
+# are in few of them, at small weights. The whole error went into the frame, and SSIM says that all is well.
+#
+# Nobody told the gradient any of that. *Whatever you train on, a gradient will find out what it does not see.* It
+# is why later chapters never take SSIM, or any single number, as the only loss.
 #
 # ### 6.5 The price of the smallest error, on photographs
 #
@@ -1476,9 +1498,9 @@ table(
 
 # %% [markdown]
 # The first two lines agree, as they must. With range 255 for images in $[-1,1]$ the constants swamp everything, and
-# even a different photograph passes for the same. In $[-1,1]$ with range 2 the constants are right and the
-# luminance term is not: look at the picture that is merely darker. Differences between *restorers* hardly show that
-# mistake, which is why it lives long.
+# even a different photograph passes for nearly the same. In $[-1,1]$ with range 2 the constants are right and the
+# luminance term is not: look at the picture that is merely darker. Noise and restorers
+# show that mistake much less, which is why it lives long.
 #
 # ## 8 · Exercises
 #
