@@ -78,8 +78,8 @@ course_map("01")
 #   right, and what it costs to look right.
 #
 # **Assumed:** derivatives, mean and variance, a little Python; from chapter 00 the discrete Fourier
-# transform, whose definition is repeated where it is needed. **Time:** about a minute and a half of
-# computing on two cores, an hour or two of reading.
+# transform, whose definition is repeated where it is needed. **Time:** about a minute of computing
+# on two cores, an hour or two of reading.
 #
 # The next cell holds what a longer run changes.
 
@@ -1357,7 +1357,10 @@ Picture(
 )
 
 # %% [markdown]
-# The power is right, the error has doubled as derived, and it looks *worse*, not better. Why, if its law is
+# The network, too, has less power than the photographs, and the less the finer the detail; non-local means rises
+# again at the end, where it leaves grains of noise that it took for texture.
+#
+# With the draw the power is right, the error has doubled as derived, and it looks *worse*, not better. Why, if its law is
 # right? Because it is right in a Gaussian world only: a Gaussian law knows how much power each frequency has, and
 # nothing of edges, hairs and eyes. Right power is far from the right law of photographs. To measure the distance of
 # laws of *photographs*, one needs a judge who knows photographs, and there is no formula for her. So one trains
