@@ -1278,8 +1278,8 @@ Picture(
 # *Without the mirror* there is a cheaper dump yet: windows must lie inside the picture, so its outermost pixels
 # are in few of them, at small weights. The whole error went into the frame, and SSIM says that all is well.
 #
-# Nobody told the gradient any of that. *Whatever you train on, a gradient will find out what it does not see.* It
-# is why later chapters never take SSIM, or any single number, as the only loss.
+# Nobody told the gradient any of that. *Whatever you train on, a gradient will find out what it does not see.* That
+# is a reason to let the judge learn, too, and to look where the last gradient went: chapter 02.
 #
 # ### 6.5 The price of the smallest error, on photographs
 #
@@ -1525,8 +1525,8 @@ except NotYet as message:
 # %% [markdown]
 # ## 9 · Questions people ask
 #
-# **Is 30 dB good?** It depends on the photograph more than on the method (6.1: the spread). Ask for the gain
-# over doing nothing, on the same photographs, with its spread.
+# **Is 30 dB good?** It depends on the photograph: one and the same method lies decibels apart on two of them (6.1,
+# the ± column). Ask for the gain over doing nothing, on the same photographs, with its spread.
 #
 # **Then which measure shall I trust?** None alone. PSNR is honest about distortion and blind to looks. SSIM adds
 # masking. Distances of *sets* (chapter 03's Fréchet distance, chapter 05's KID) measure the law and are blind to

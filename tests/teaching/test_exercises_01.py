@@ -1,12 +1,14 @@
 """Chapter 01's exercises: right, right otherwise, wrong in typical ways, and the stub."""
 
+import nbformat
 import numpy as np
 import pytest
-from exercises import assignments, source_notebook
+from exercises import assignments, grade, source_notebook
 from scipy import ndimage
 
 from gan_keras.data.ranges import to_unit
 from gan_keras.teaching.exercises import NotYet, check, exercises, ladder
+from notebooks import NOTEBOOKS
 
 SCRIPT = next(script for script in assignments() if script.stem.startswith("01"))
 CELLS = [
@@ -233,3 +235,20 @@ def test_the_ladder_is_the_notebooks():
         n: points[n] for n in GRADED
     }
     assert sum(points.values()) == 20
+
+
+@pytest.mark.slow
+def test_nbgrader_gives_the_solution_all_points_and_the_release_none(tmp_path):
+    name = f"{SCRIPT.stem}.ipynb"
+    sources = {c["grade_id"]: c["source"] for c in CELLS if c["solution"]}
+    for student in ("ada", "ben"):
+        notebook = nbformat.read(NOTEBOOKS / "exercises" / name, 4)
+        for cell in notebook.cells:
+            if student == "ada":
+                grade_id = cell.metadata["nbgrader"]["grade_id"]
+                cell.source = sources.get(grade_id, cell.source)
+        (tmp_path / "handins" / student).mkdir(parents=True)
+        nbformat.write(notebook, tmp_path / "handins" / student / name)
+    rows = grade(tmp_path / "handins", seed=5, out=tmp_path / "grades.csv")
+    assert [row["status"] for row in rows] == ["graded", "graded"]
+    assert [row["score"] for row in rows] == [20, 0] and rows[0]["of"] == 20
