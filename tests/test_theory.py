@@ -1,5 +1,6 @@
 """The theorems of the course that concern what the package holds, each as a test."""
 
+import io
 import math
 
 import keras
@@ -7,10 +8,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from PIL import Image
+from scipy.fft import dctn
 
 from gan_keras.algorithms.penalties import one_centred_penalty, zero_centred_penalty
-from gan_keras.data.degradations import gaussian_noise
-from gan_keras.data.ranges import DATA_RANGE
+from gan_keras.data.degradations import (
+    downsample,
+    gaussian_blur,
+    gaussian_noise,
+    jpeg,
+    motion_kernel,
+    poisson_noise,
+)
+from gan_keras.data.photo_files import photo_paths
+from gan_keras.data.photos import Photographs
+from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8, to_unit
 from gan_keras.layers.spectral_norm import SpectralConv2D
 from gan_keras.losses.adversarial import (
     LOSSES,
@@ -20,7 +32,7 @@ from gan_keras.losses.adversarial import (
 )
 from gan_keras.losses.reconstruction import gaussian_kl, gaussian_log_density, l1
 from gan_keras.metrics.distribution import frechet_distance
-from gan_keras.metrics.image_quality import psnr
+from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.teaching import dirac
 
@@ -68,6 +80,159 @@ def test_the_mean_minimises_l2_and_the_median_l1():
     absolute = [float(l1(column, np.full_like(column, c))) for c in grid]
     assert grid[np.argmin(absolute)] == pytest.approx(np.median(samples), abs=2e-3)
     assert samples.mean() - np.median(samples) > 0.2  # they disagree: L1 is not L2
+
+
+def cat(side=96):
+    (path,) = (path for path in photo_paths("photos") if path.stem == "chelsea")
+    return from_uint8(Photographs([path])[0][60 : 60 + side, 120 : 120 + side])
+
+
+def test_clipping_and_rounding_as_derived():
+    """Clipping never leads away from x; rounding adds 1/12 of a squared level."""
+    image = cat()
+    noisy = gaussian_noise(image, np.random.default_rng(1), sigma=50)
+    clipped = np.clip(noisy, -1, 1)
+    assert np.all(np.abs(clipped - image) <= np.abs(noisy - image))
+    plain, better = psnr(np.stack([image] * 2), np.stack([noisy, clipped]), DATA_RANGE)
+    assert float(better) > float(plain) + 0.1
+    smooth = np.random.default_rng(2).uniform(-1, 1, (1, 200, 200, 3)).astype(np.float32)
+    ceiling = float(psnr(smooth, from_uint8(to_uint8(smooth)), DATA_RANGE)[0])
+    assert ceiling == pytest.approx(10 * math.log10(12 * 255**2), abs=0.05)
+
+
+def test_the_mean_of_psnrs_is_at_least_the_psnr_of_the_mean_error():
+    draw, sigmas = np.random.default_rng(3), (5, 10, 50)
+    image = draw.uniform(-1, 1, (3, 160, 160, 3)).astype(np.float32)
+    noisy = [gaussian_noise(x, draw, sigma=s) for x, s in zip(image, sigmas, strict=True)]
+    values = psnr(image, np.stack(noisy), DATA_RANGE)
+    pooled = float(
+        psnr(image.reshape(1, -1, 160, 3), np.reshape(noisy, (1, -1, 160, 3)), DATA_RANGE)[0]
+    )
+    assert pooled == pytest.approx(
+        20 * math.log10(255 / np.sqrt(np.mean(np.square(sigmas)))), abs=0.1
+    )
+    assert float(np.mean(values)) > pooled + 5
+
+
+@pytest.mark.parametrize("peak", [20, 500])
+def test_photon_noise_has_the_variance_of_its_mean_and_a_root_makes_it_even(peak):
+    signal = np.array([0.3, 0.6, 1.0])
+    image = np.broadcast_to(2 * signal[:, None] - 1, (40_000, 3, 1))
+    photons = to_unit(poisson_noise(image, np.random.default_rng(4), peak=peak))[..., 0] * peak
+    np.testing.assert_allclose(photons.mean(0), signal * peak, rtol=0.02)
+    np.testing.assert_allclose(photons.var(0) / (signal * peak), 1, atol=0.05)
+    np.testing.assert_allclose((2 * np.sqrt(photons)).var(0), 1, atol=0.12 if peak == 20 else 0.04)
+
+
+def test_blur_multiplies_cosine_waves_and_a_motion_erases_some():
+    """Whatever the picture, y's wave ÷ x's wave is B; a path of 8 pixels has zeros at n/8 turns."""
+    draw, waves = np.random.default_rng(5), []
+    for image in draw.uniform(-1, 1, (2, 64, 64, 1)).astype(np.float32):
+        blurred = gaussian_blur(image, draw, sigma=1.0)
+        waves.append((dctn(blurred, axes=(0, 1)) / dctn(image, axes=(0, 1)))[..., 0])
+    omega = np.pi * np.arange(64) / 64
+    low = np.add.outer(np.arange(64), np.arange(64)) < 40  # where B is not lost in rounding
+    np.testing.assert_allclose(waves[0][low], waves[1][low], atol=2e-3)
+    np.testing.assert_allclose(waves[0][0, :24], np.exp(-(omega[:24] ** 2) / 2), atol=2e-3)
+    taps = motion_kernel(8.0, 0.0).sum(0)
+    turns = np.outer(np.arange(len(taps)), [1 / 16, 1 / 8, 2 / 8, 3 / 8])
+    factors = np.abs(taps @ np.exp(-2j * np.pi * turns))
+    assert factors[0] > 0.5 and factors[1:].max() < 0.01
+
+
+def test_sampling_folds_frequencies_and_the_packages_filter_prevents_it():
+    """Z_k = (1/s) Σ_r X_{k − rM}; a wave faster than half the new rate is nearly gone."""
+    row, s = np.random.default_rng(6).normal(size=60), 4
+    spectrum, kept = np.fft.fft(row), np.fft.fft(row[::s])
+    folded = sum(np.roll(spectrum, r * len(kept))[: len(kept)] for r in range(s)) / s
+    np.testing.assert_allclose(kept, folded, atol=1e-12)
+    wave = np.cos(2 * np.pi * 0.22 * np.arange(256))  # the new limit is 1/8
+    image = np.broadcast_to(wave, (256, 256))[..., None].astype(np.float32)
+    careful = downsample(image, np.random.default_rng(0), factor=s)
+    assert image[::s, ::s].std() > 0.65 and careful[8:-8, 8:-8].std() < 0.1
+
+
+def test_jpeg_leaves_multiples_of_its_step_with_an_error_of_a_twelfth_of_its_square():
+    image = cat(128).mean(axis=2, keepdims=True)
+    image = from_uint8(to_uint8(image))
+    file, blocks = io.BytesIO(), []
+    Image.fromarray(to_uint8(image)[..., 0]).save(file, "JPEG", quality=12)
+    step = Image.open(file).quantization[0][0]
+    for picture in (image, jpeg(image, np.random.default_rng(0), quality=12)):
+        cut = to_uint8(picture)[..., 0].astype(float).reshape(16, 8, 16, 8).swapaxes(1, 2)
+        blocks.append(dctn(cut, axes=(2, 3), norm="ortho")[..., 0, 0].ravel() - 8 * 128)
+    before, after = blocks
+    whole = ((cut > 0) & (cut < 255)).all(axis=(2, 3)).ravel()  # blocks that were not clipped
+    missed = [np.abs(values - step * np.round(values / step)) for values in blocks]
+    assert whole.sum() > 200
+    assert missed[1][whole].max() <= 4.1  # 64 pixels, each rounded by ½ at most, over 8
+    assert missed[0].mean() == pytest.approx(step / 4, rel=0.15)  # before, they lie anywhere
+    assert np.var(after - before) == pytest.approx(step**2 / 12, rel=0.25)
+    assert before.std() > 2 * step
+
+
+def test_wieners_filter_leaves_sn_over_s_plus_n_and_no_gain_leaves_less():
+    draw, waves = np.random.default_rng(7), np.arange(1, 33)
+    signal = 20.0 / (waves[:, None] ** 2 + waves**2)
+    noise, blur = 0.05, np.exp(-(waves[:, None] ** 2 + waves**2) / 400)
+    x = np.sqrt(signal) * draw.normal(size=(400, 32, 32))
+    y = blur * x + math.sqrt(noise) * draw.normal(size=x.shape)
+    best = blur * signal / (blur**2 * signal + noise)
+    left = np.mean((x - best * y) ** 2)
+    derived = np.mean(signal * noise / (blur**2 * signal + noise))
+    assert left == pytest.approx(derived, rel=0.01)
+    for other in (
+        1.1 * best,
+        0.9 * best,
+        signal / (signal + noise),
+        best**0.5,
+        np.minimum(1 / blur, 3),
+    ):
+        assert np.mean((x - other * y) ** 2) > left
+    plain = signal * noise / (signal + noise)  # without a blur: less than either
+    assert np.all(plain < np.minimum(signal, noise))
+
+
+@pytest.mark.parametrize("scale", [1.0, 255.0])
+def test_ssim_is_squared_error_divided_by_how_busy_the_window_is(scale):
+    """On one 11×11 window: [1 − Δμ²/(Σμ² + C₁)] · [1 − Var(x − y)/(Σσ² + C₂)]."""
+    draw = np.random.default_rng(8)
+    weights = np.exp(-((np.arange(11) - 5) ** 2) / 4.5)
+    window = np.outer(weights, weights) / weights.sum() ** 2
+    for _ in range(5):
+        x, y = draw.uniform(0.2, 0.9, (2, 11, 11)) * scale
+        y = 0.6 * x + 0.4 * y
+        mean = [np.sum(window * i) for i in (x, y, x - y)]
+        variance = [np.sum(window * (i - m) ** 2) for i, m in zip((x, y, x - y), mean, strict=True)]
+        c1, c2 = (0.01 * scale) ** 2, (0.03 * scale) ** 2
+        light = 1 - mean[2] ** 2 / (mean[0] ** 2 + mean[1] ** 2 + c1)
+        rest = 1 - variance[2] / (variance[0] + variance[1] + c2)
+        value = float(ssim(x[None, ..., None], y[None, ..., None], scale)[0])
+        assert value == pytest.approx(light * rest, abs=1e-4)
+
+
+def test_the_whole_perception_distortion_frontier_of_a_gaussian():
+    """MMSE + (W₂ − P)²: reached by stretching the mean, undercut by none; a draw has 2 MMSE."""
+    draw, deviation = np.random.default_rng(9), 1.5
+    share = 1 / (1 + deviation**2)  # the posterior's mean is share · y, its variance 1 − share
+    x, noise, dice = draw.normal(size=(3, 200_000))
+    y = x + deviation * noise
+
+    def measured(a, b):
+        guess = a * y + b * dice
+        return np.mean((x - guess) ** 2), abs(guess.std() - 1)
+
+    def bound(perception):
+        return 1 - share + max(1 - math.sqrt(share) - perception, 0) ** 2
+
+    for t in (0.0, 0.4, 1.0):  # from the mean to the mean stretched to the law of x
+        distortion, perception = measured((1 - t) * share + t * math.sqrt(share), 0)
+        assert distortion == pytest.approx(bound(perception), rel=0.01)
+    for a, b in draw.uniform(0, 1.5, (50, 2)):
+        distortion, perception = measured(a, b)
+        assert distortion > bound(perception) - 0.01
+    distortion, perception = measured(share, math.sqrt(1 - share))
+    assert distortion == pytest.approx(2 * (1 - share), rel=0.01) and perception < 0.01
 
 
 # 02: the game

@@ -39,7 +39,8 @@ CHAPTERS = {
     "12": "Serving",
     "13": "Frontiers",
 }
-WRITTEN = ("02", "03")
+WRITTEN = ("01", "02", "03", "05")
+DPI = 110  # of a `Picture`
 
 
 def quiet_tensorflow():
@@ -122,9 +123,9 @@ class Picture:
         self.figure, self.words, self.colours = figure, words, colours
 
     def png(self):
-        """Return the bytes of a PNG at 110 dots an inch."""
+        """Return the bytes of a PNG."""
         buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", dpi=110, facecolor="white")
+        self.figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
         image = Image.open(buffer).convert("RGB")
         small = io.BytesIO()
         image.quantize(self.colours, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
