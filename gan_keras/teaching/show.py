@@ -39,7 +39,7 @@ CHAPTERS = {
     "12": "Serving",
     "13": "Frontiers",
 }
-WRITTEN = ("03",)
+WRITTEN = ("03", "05")
 
 
 def quiet_tensorflow():

@@ -80,6 +80,26 @@ visit(6)
 visit(28)
 
 # %% [markdown]
+# ## Room 05: variational autoencoders
+#
+# ### 11 · q(z|x) in the place of p(x|z)
+
+# %%
+visit(11)
+
+# %% [markdown]
+# ### 12 · A mean over pixels beside a sum over latents
+
+# %%
+visit(12)
+
+# %% [markdown]
+# ### 13 · Test digits in the training set; the last batch for the epoch
+
+# %%
+visit(13)
+
+# %% [markdown]
 # ## How a case is made
 #
 # A few lines each: the broken form, the right form, one check for both.

@@ -14,7 +14,7 @@ import numpy as np
 from gan_keras.errors import UserError
 from gan_keras.teaching.show import table
 
-CHAPTERS = ("03",)
+CHAPTERS = ("03", "05")
 SEED = "GRADING_SEED"
 
 

@@ -59,7 +59,8 @@ class Damage:
     figure: Figure = field(repr=False)
 
 
-ROOMS = {"03": "chapter_03"}  # chapter → the module with its exhibits, a dictionary `EXHIBITS`
+# chapter → the module with its exhibits, a dictionary `EXHIBITS`
+ROOMS = {"03": "chapter_03", "05": "chapter_05"}
 
 CATALOGUE = [
     Exhibit(*line)
