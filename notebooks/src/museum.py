@@ -30,25 +30,25 @@ table(
 # ### 4 · One tape on both losses
 
 # %%
-visit(4)
+museum.show(4, heading=False)
 
 # %% [markdown]
 # ### 7 · The saturating loss
 
 # %%
-visit(7)
+museum.show(7, heading=False)
 
 # %% [markdown]
 # ### 24 · G trained towards the label 0
 
 # %%
-visit(24)
+museum.show(24, heading=False)
 
 # %% [markdown]
 # ### 25 · The arguments of BCE, swapped
 
 # %%
-visit(25)
+museum.show(25, heading=False)
 
 # %% [markdown]
 # ## Room 03: DCGAN
@@ -87,6 +87,26 @@ museum.show(6, heading=False)
 
 # %%
 museum.show(28, heading=False)
+
+# %% [markdown]
+# ## Room 05: variational autoencoders
+#
+# ### 11 · q(z|x) in the place of p(x|z)
+
+# %%
+museum.show(11, heading=False)
+
+# %% [markdown]
+# ### 12 · A mean over pixels beside a sum over latents
+
+# %%
+museum.show(12, heading=False)
+
+# %% [markdown]
+# ### 13 · Test digits in the training set; the last batch for the epoch
+
+# %%
+museum.show(13, heading=False)
 
 # %% [markdown]
 # ## How a case is made

@@ -62,6 +62,7 @@ class Damage:
 ROOMS = {  # chapter → the module with its exhibits, a dictionary `EXHIBITS`
     "02": "chapter_02",
     "03": "chapter_03",
+    "05": "chapter_05",
 }
 
 CATALOGUE = [
