@@ -47,6 +47,7 @@ def _parser():
     c.add_argument("--seed", type=_seed)
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
     c.add_argument("--strategy", help="mirrored: this machine's GPUs; or multi_worker")
+    c.add_argument("--profile", action="store_true", help="trace a few steps, say what takes long")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
     existing = c.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on with the run that is there")
@@ -119,6 +120,11 @@ def _train(args):
     )
     _quiet()
     folder = args.out or f"runs/{recipe.name}"
+    if args.profile:
+        from gan_keras.training.profiling import profile
+
+        profile(recipe, folder, args.precision)
+        return
     if args.strategy == "multi_worker":
         from gan_keras.training.multi_worker import train_worker
 

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+from gan_keras.cli import main
 from gan_keras.recipes import get_recipe
 from gan_keras.training.profiling import PROFILED, profile
 
@@ -39,3 +40,17 @@ def test_what_it_leaves(profiled):
     assert list(folder.rglob("*.xplane.pb"))
     assert keras.config.dtype_policy().name == "float32"
     assert PROFILED[0] > 1  # compilation is not in it
+
+
+@pytest.mark.slow
+def test_the_command_traces_in_the_place_of_training(tmp_path, capsys):
+    command = ["train", "vae", "--profile", "--precision", "float32", "--out", str(tmp_path)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "Conv2DBackpropFilter" in said and f"tensorboard --logdir {tmp_path / 'logs'}" in said
+    assert not (tmp_path / "model.keras").exists()
+
+
+def test_a_mistake_is_one_line(tmp_path, capsys):
+    assert main(["train", "restorer", "--profile", "--data", str(tmp_path)]) == 2
+    assert "no images" in capsys.readouterr().err
