@@ -31,7 +31,7 @@ from skimage import restoration
 from gan_keras.data.degradations import build_degradation, gaussian_noise, motion_kernel
 from gan_keras.data.photo_files import images_in
 from gan_keras.data.photos import Photographs
-from gan_keras.data.ranges import DATA_RANGE, GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
+from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.errors import UserError
 from gan_keras.loading import shipped
 from gan_keras.metrics.image_quality import psnr, ssim
@@ -189,8 +189,8 @@ def measure(task, restored, target):
     pair = from_uint8(to_uint8(restored)), target
     if task.luma:
         pair = [_luma(image)[4:-4, 4:-4] for image in pair]
-    first, second = (image[None] for image in pair)
-    return float(psnr(second, first, DATA_RANGE)[0]), float(ssim(second, first, DATA_RANGE)[0])
+    first, second = (to_unit(image)[None] for image in pair)
+    return float(psnr(second, first, 1.0)[0]), float(ssim(second, first, 1.0)[0])
 
 
 def _luma(image):

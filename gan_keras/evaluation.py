@@ -11,7 +11,7 @@ from gan_keras.data.degradations import build_degradation
 from gan_keras.data.digits import load_digits
 from gan_keras.data.photo_files import images_in, photo_paths
 from gan_keras.data.photos import FolderPairs, Photographs
-from gan_keras.data.ranges import DATA_RANGE, from_uint8
+from gan_keras.data.ranges import from_uint8, to_unit
 from gan_keras.errors import UserError
 from gan_keras.loading import load, run_settings, shipped_recipe
 from gan_keras.metrics.distribution import (
@@ -183,7 +183,7 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
                 raise UserError(f"{name} is for another task: it makes {restored.shape}")
             shown[name] = np.clip(restored, -1, 1)
             seconds = time.perf_counter() - started
-            pair = target[None], shown[name][None], DATA_RANGE
+            pair = to_unit(target)[None], to_unit(shown[name])[None], 1.0
             measured = float(psnr(*pair)[0]), float(ssim(*pair)[0])
             values[name].append((*measured, seconds / (target.size / 3e6)))
         if keep:

@@ -192,6 +192,26 @@ def test_enlargers_and_inpainters_are_measured_on_their_own_task(photo_folder, r
             assert by_method["untrained"] == pytest.approx(by_method["do nothing"], abs=1e-6)
 
 
+def test_the_table_has_the_measures_of_the_papers():
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    generator = np.random.default_rng(0)
+    target = generator.integers(0, 256, (40, 50, 3), np.uint8)
+    darker = (target * 0.7).astype(np.uint8)
+    (row,), _ = photo_rows({}, [("one", from_uint8(darker), from_uint8(target))])
+    wanted = peak_signal_noise_ratio(target, darker)
+    assert row["psnr"] == pytest.approx(wanted, abs=1e-3)
+    wanted = structural_similarity(
+        target,
+        darker,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert row["ssim"] == pytest.approx(wanted, abs=0.003)  # another border
+
+
 def test_classics_know_the_default_strengths():
     from gan_keras.restoration.classical import classics_for
 

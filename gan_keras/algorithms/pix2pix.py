@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from gan_keras.algorithms.adversarial import AdversarialModel
 from gan_keras.algorithms.randomness import DISCRIMINATOR, scale_loss
-from gan_keras.data.ranges import DATA_RANGE
+from gan_keras.data.ranges import DATA_RANGE, to_unit
 from gan_keras.layers.spectral_norm import power_iteration
 from gan_keras.losses.reconstruction import l1
 from gan_keras.metrics.image_quality import psnr, ssim
@@ -99,5 +99,5 @@ class Pix2Pix(AdversarialModel):
         )
         self.l1.update_state(l1_loss)
         self.psnr.update_state(psnr(target, restored, DATA_RANGE))
-        self.ssim.update_state(ssim(target, restored, DATA_RANGE))
+        self.ssim.update_state(ssim(to_unit(target), to_unit(restored), 1.0))
         return {metric.name: metric.result() for metric in self.metrics}

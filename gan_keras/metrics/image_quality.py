@@ -25,7 +25,8 @@ def ssim(target, restored, data_range):
     """Structural similarity of each image (Wang et al. 2004, §III): 11×11 Gaussian window, σ 1.5.
 
     Args:
-        target: (B, H, W, C), sides of 11 or more; the mean over channels is returned.
+        target: (B, H, W, C), sides of 11 or more, black being 0 (the comparison of means needs it);
+            the mean over channels is returned.
         restored: Like `target`.
         data_range: Width of the range.
 
