@@ -50,6 +50,11 @@ def gradio_python():
     return python
 
 
+def listen_to_ctrl_c():
+    """Undo what a shell does to jobs in its background: they ignore SIGINT, and so do theirs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="module")
 def served(restorer_file, tmp_path_factory):
     """Return the page's address; at the end, see that the server had nothing to complain of."""
@@ -58,6 +63,7 @@ def served(restorer_file, tmp_path_factory):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
     with open(folder / "errors.txt", "w+") as errors:
         pipes = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
+        pipes["preexec_fn"] = listen_to_ctrl_c
         server = subprocess.Popen(command, env=environment, **pipes)
         try:
             line = server.stdout.readline()
