@@ -172,8 +172,11 @@ def _list(args):
     weights = Path(__file__).parent / "weights"
     print("shipped models")
     for path in sorted(weights.glob("*.keras")):
+        if path.stem.endswith("_realism"):
+            continue  # the other end of a task's dial
+        dial = "; --realism 0…1" if path.with_stem(f"{path.stem}_realism").exists() else ""
         card = path.with_suffix(".md")
-        print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}")
+        print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}{dial}")
 
 
 def _info(args):

@@ -18,10 +18,11 @@ def add_commands(add, quiet):
     c.set_defaults(quiet=quiet)
     c.add_argument("paths", nargs="+", metavar="PATH")
     which = c.add_mutually_exclusive_group()
-    which.add_argument("--task", default="denoise", help="a shipped enhancer (see `list`)")
+    which.add_argument("--task", default="denoise", help="a shipped enhancer: see `list`")
     which.add_argument("--model", help="a run or a .keras file of your own")
     c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
+    add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
@@ -30,6 +31,14 @@ def add_commands(add, quiet):
     c.add_argument(
         "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
     )
+
+
+def add_realism(command):
+    """Add the dial from fidelity to realism to a command that loads enhancers."""
+    dial = "0 (fidelity) to 1 (detail may be invented), where the task has such a version"
+    command.add_argument("--realism", type=float, default=0.0, help=dial)
+    own = "what --realism leads to: a run of your own, fine-tuned from the model"
+    command.add_argument("--realism-model", metavar="MODEL", help=own)
 
 
 def _enhance(args):
@@ -42,7 +51,9 @@ def _enhance(args):
     from gan_keras.restoration.files import write_image
 
     jobs = pair_up(args.paths, args.out)
-    enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
+    dials = {"strength": args.strength, "best": args.best}
+    model = args.model or args.task
+    enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole
         jobs = {target: source for target, source in jobs.items() if not target.exists()}
     mask = partial(read_mask, args.mask) if args.mask else None
