@@ -26,10 +26,8 @@ def realism_version(name):
         UserError: There is none; the message names the tasks that have one.
     """
     if task_name(name) not in realism_tasks():
-        have = f"those that do: {', '.join(realism_tasks()) or 'none yet'}"
-        raise UserError(
-            f"{name} ships without a realism version; {have}; or name your own (--realism-model)"
-        )
+        have = f"{', '.join(realism_tasks()) or 'none yet'}; or name your own (--realism-model)"
+        raise UserError(f"{name} ships without a realism version; those that do: {have}")
     return task_name(name) + SUFFIX
 
 
@@ -53,10 +51,7 @@ def blend(fidelity, realism, share):
     if not 0 <= share <= 1:
         raise UserError(f"realism {share}: a number from 0 to 1 is wanted")
     if _anatomy(fidelity) != _anatomy(realism):
-        raise UserError(
-            "the realism model is of another architecture: it must be fine-tuned from the one that "
-            "it is blended with"
-        )
+        raise UserError("the realism model is of another architecture: fine-tune it from the other")
     mixed = keras.models.clone_model(fidelity)
     pairs = zip(fidelity.get_weights(), realism.get_weights(), strict=True)
     mixed.set_weights([(1 - share) * a + share * b for a, b in pairs])
