@@ -71,7 +71,8 @@ for name in names:
     large = recipe.network.get("builder") == "build_super_resolver"
     small = {"filters": 2, "blocks": 1} if large else {"filters": (2, 3), "blocks": (1, 1)}
     recipe = recipe.replace(
-        data=photographs, network=recipe.network | small, crop=32, batch_size=2, steps_per_epoch=1
+        data=photographs, network=recipe.network | small, crop=32, batch_size=2, steps_per_epoch=1,
+        schedule="constant",
     )
     batches, _, _ = load_data(recipe)
     model = build_model(recipe)
