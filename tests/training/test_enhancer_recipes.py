@@ -162,7 +162,7 @@ def test_ones_own_run_comes_before_what_ships(fine_tuning, tmp_path):
     recipe, network = fine_tuning
     own = train(RECIPES["denoise"], tmp_path / "denoise", "float32", say=lambda line: None)
     model = train(recipe, tmp_path / "real", "float32", say=lambda line: None)
-    pairs = zip(model.generator.get_weights(), own.get_weights(), strict=True)
-    assert all((a == b).all() for a, b in pairs)
+    for a, b in zip(model.generator.get_weights(), own.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-20)  # zeros move by the rate
     pairs = zip(model.generator.get_weights(), network.get_weights(), strict=True)
     assert any((a != b).any() for a, b in pairs)
