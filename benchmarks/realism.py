@@ -6,6 +6,12 @@ third stage says of one place: 40 channels for every eighth pixel of each row an
 photograph as it is, at 100 %. So a few photographs have thousands of them, and what is judged is
 texture and sharpness, not what is depicted. The places of one photograph are no independent
 samples: trust ratios between methods on the same photographs, and look at the floor.
+
+Why the third stage: on 384×384 pixels of McMaster's 18 pictures (34,848 places) its distances over
+one half of the pictures and over the other differed by 4 % or less for six kinds of damage, and by
+15 and 29 % for noise of σ = 5 and 2; the latter was at 10 beside a floor of 2.4, and what the blind
+denoiser made of σ = 25 at 75. The fifth stage, 112 channels at every sixteenth pixel, has 7,200
+places there and a floor of 71.
 """
 
 import keras

@@ -89,8 +89,9 @@ class Gallery:
             ahead = f"{window.gain:+.1f} dB beside {window.rival}"
             page.title(row, f"{kind}: {window.place}; {self.ours[0]} {ahead}")
             for column, (name, tile) in enumerate(window.tiles.items()):
-                value = f"{window.quality[name]:.1f} dB" if name in window.quality else "original"
-                page.tile(row, column, tile, [name if value != "original" else "", value])
+                known = name in window.quality
+                lines = [name, f"{window.quality[name]:.1f} dB"] if known else ["original"]
+                page.tile(row, column, tile, lines)
         page.save(path)
 
     def draw_blind(self, path, key_path, seed=0):
