@@ -165,7 +165,7 @@ def _list(args):
 
     print("recipes (gan-keras train RECIPE)")
     for recipe in RECIPES.values():
-        print(f"  {recipe.name:14} {recipe.title}; {recipe.data}")
+        print(f"  {recipe.name:21} {recipe.title}; {recipe.data}")
     print("data sets (--data)\n  mnist-5k, photos: ship inside dependencies")
     print("  mnist, fashion_mnist: through tensorflow_datasets; or a folder of photographs")
     print(f"degradations\n  {', '.join(DEGRADATIONS)}")
