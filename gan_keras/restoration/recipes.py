@@ -4,7 +4,7 @@ Each fidelity recipe is meant for about an hour on two cores. A NAME-realism fin
 shipped network of that name, as pix2pix, and ships as NAME_realism.
 """
 
-_HOUR = {"crop": 96, "batch_size": 4, "epochs": 50}  # of 1000 steps
+_HOUR = {"crop": 96, "batch_size": 4, "epochs": 40}  # of 1000 steps
 _REALISM = {
     "algorithm": "pix2pix",
     "learning_rate": 1e-4,
@@ -24,7 +24,7 @@ ENHANCERS = {
         "title": "Four times larger, trained by L1 alone; ships as `super_resolve`",
         "network": _ENLARGING,
         "degradation": _QUARTER,
-        **(_HOUR | {"crop": 128, "epochs": 40}),  # 32 pixels of the small photograph
+        **(_HOUR | {"crop": 128, "epochs": 32}),  # 32 pixels of the small photograph
     },
     "auto": {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
