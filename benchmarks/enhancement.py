@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from interleaved import Report, Result, build_parser, markdown, ratios, take_turns
-from restoration import bm3d, colour_bm3d, cv2
+from restoration_tasks import bm3d, colour_bm3d, cv2
 from serving import build_homes
 
 import gan_keras

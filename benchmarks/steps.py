@@ -35,7 +35,7 @@ from gan_keras.networks.adversarial_digits import build_critic
 from gan_keras.networks.digits import build_discriminator, build_generator
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.restorer import build_restorer
-from gan_keras.networks.unet import build_unet_256
+from gan_keras.networks.unet_256 import build_unet_256
 from gan_keras.training.runtime import choose_runtime
 
 SIDE = 2048  # of the matrices that show the ceiling

@@ -20,7 +20,8 @@ from gan_keras.networks.digits import (
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import build_restorer
-from gan_keras.networks.unet import build_unet, build_unet_256
+from gan_keras.networks.unet import build_unet
+from gan_keras.networks.unet_256 import build_unet_256
 
 PHOTO = (2, 32, 48, 3)
 BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
@@ -284,6 +285,18 @@ def test_a_patchgan_logit_sees_its_patch_and_nothing_else(randomise, downsamplin
     assert (bottom - top + 1, right - left + 1) == (field, field)
     second = support(network, size, middle + 1, middle + 1)  # the next patch is one stride below
     assert np.subtract(second, first).tolist() == [stride, stride, 0, 0]
+
+
+def test_a_patchgan_of_smaller_photographs_sees_their_pixels_repeated(randomise):
+    smaller = randomise(build_patchgan(base_filters=2, downsamplings=1, factor=4))
+    plain = build_patchgan(base_filters=2, downsamplings=1)
+    plain.set_weights(smaller.get_weights())
+    degraded, image = inputs_of([(2, 4, 6, 3), (2, 16, 24, 3)])
+    repeated = degraded.repeat(4, axis=1).repeat(4, axis=2)
+    np.testing.assert_array_equal(smaller([degraded, image]), plain([repeated, image]))
+    assert np.ptp(smaller([degraded, image])) > 1e-3
+    fixed = build_patchgan((16, 24, 3), base_filters=2, factor=4)
+    assert fixed.input_shape == [(None, 4, 6, 3), (None, 16, 24, 3)]
 
 
 @pytest.mark.parametrize(
