@@ -72,33 +72,40 @@ def _functional(vae):
 
 def write_card(run, name, settings, results, bad_at, licence):
     """Write NAME.json and NAME.md."""
-    recipe, curve = settings["recipe"], read_metrics(Path(run) / "metrics.csv")
-    seconds = curve["seconds"][-1]
-    card = {"name": name, **settings, "seconds": seconds, "results": results, "curve": curve}
-    card |= {"bad_at": bad_at, "licence": licence}
+    curve = read_metrics(Path(run) / "metrics.csv")
+    card = {"name": name, **settings, "seconds": curve["seconds"][-1], "results": results}
+    card |= {"curve": curve, "bad_at": bad_at, "licence": licence}
     (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
-    data, versions = settings["data"], settings["versions"]
+    (WEIGHTS / f"{name}.md").write_text(card_for_people(card))
+
+
+def card_for_people(card):
+    """Return a card, as its JSON file holds it, as Markdown."""
+    name, recipe, data = card["name"], card["recipe"], card["data"]
+    own = Path(data["name"]).name
+    folder = "FOLDER" if recipe["algorithm"] in ("restorer", "pix2pix") else own
     lines = [
         f"# {name}: {recipe['title']}",
         "",
         f"- recipe: `{recipe['name']}`, seed {recipe['seed']}, {recipe['epochs']} epochs of "
         f"{recipe['steps_per_epoch']} steps, batch {recipe['batch_size']}",
-        f"- data: {data['name'].rsplit('/', 2)[-1]}, {data['images']} images (sha256 "
-        f"{data['sha256']})",
-        f"- training: {seconds / 60:.0f} minutes on {settings['device']}; {settings['runtime']}",
-        f"- versions: {', '.join(f'{k} {v}' for k, v in versions.items())}",
-        f"- bad at: {bad_at}",
-        f"- licence: {licence}",
+        f"- data: {own}, {data['images']} images (sha256 {data['sha256']})",
+        f"- to train it: `gan-keras train {recipe['name']} --data {folder}`; to measure it: "
+        f"`gan-keras evaluate {name} --data {folder}`",
+        f"- training: {card['seconds'] / 60:.0f} minutes on {card['device']}; {card['runtime']}",
+        f"- versions: {', '.join(f'{k} {v}' for k, v in card['versions'].items())}",
+        f"- bad at: {card['bad_at']}",
+        f"- licence: {card['licence']}",
         f"- settings and training curve: `{name}.json`",
         "",
         "Measured on this file, on images that were not trained on:",
         "",
         "```",
-        *results["table"],
+        *card["results"]["table"],
         "```",
         "",
     ]
-    (WEIGHTS / f"{name}.md").write_text("\n".join(lines))
+    return "\n".join(lines)
 
 
 def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None):
