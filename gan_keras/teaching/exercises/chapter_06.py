@@ -240,7 +240,7 @@ def _judge_patches(network, patch, draw):
 
 def doubt(answer, draw):
     """06.5: what draws from a posterior tell of the error of their mean and of one more draw."""
-    for count in (2, 3, int(draw.integers(5, 20))):
+    for count in (3, 2, int(draw.integers(5, 20))):
         draws = draw.normal(size=(count, 6, 5)) * draw.uniform(0.2, 3, (6, 5)) + 1
         got = answer(draws)
         if not isinstance(got, tuple | list) or len(got) != 3:
