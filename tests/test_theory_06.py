@@ -46,7 +46,7 @@ def test_a_posterior_sample_has_twice_the_error_of_the_mean():
 
 
 def test_the_same_in_a_world_of_digits():
-    world = DigitWorld(threes_and_eights("test")[0][::4], sigma=1.2)
+    world = DigitWorld(threes_and_eights("test")[0][::4])
     draw, ratio = np.random.default_rng(0), []
     for _ in range(60):
         seen = world.look(world.pictures[draw.integers(len(world.pictures))], draw)

@@ -40,25 +40,37 @@ def threes_and_eights(split="train"):
     return from_uint8(images[chosen]), labels[chosen]
 
 
+def _coarse(images):
+    """Return the means of the 4×4 blocks of what is known, (N, 7, 3)."""
+    known = np.reshape(images, (-1, 28, 28))[:, :, HIDDEN:]
+    return known.reshape(-1, 7, 4, (28 - HIDDEN) // 4, 4).mean(axis=(2, 4))
+
+
 class DigitWorld:
     """A world in which nothing exists but these pictures, all equally probable.
 
+    What is seen of one is the mean of each 4×4 block of its known part, with noise.
+
     Args:
         pictures: (N, 28, 28, 1) in [-1, 1].
-        sigma: Standard deviation of the noise on what is seen, in the units of [-1, 1].
+        sigma: Standard deviation of the noise on a block, in the units of [-1, 1].
     """
 
-    def __init__(self, pictures, sigma=1.2):
+    def __init__(self, pictures, sigma=0.3):
         self.pictures, self.sigma = pictures, sigma
+        self._blocks = _coarse(pictures)
 
     def look(self, picture, generator):
-        """Return what is seen of a picture: its known pixels with noise, 0 elsewhere."""
-        noise = self.sigma * generator.standard_normal(picture.shape)
-        return np.where(KNOWN, picture + noise, 0)
+        """Return what is seen of a picture, (28, 28, 1): noisy blocks, 0 where it is hidden."""
+        blocks = _coarse(picture)[0]
+        blocks = blocks + self.sigma * generator.standard_normal(blocks.shape)
+        seen = np.zeros((28, 28, 1))
+        seen[:, HIDDEN:, 0] = blocks.repeat(4, axis=0).repeat(4, axis=1)
+        return seen
 
     def weights(self, seen):
         """Return the posterior probability of each picture, (N,): Bayes, with a uniform prior."""
-        distances = np.square((self.pictures - seen)[:, KNOWN]).sum(axis=1)
+        distances = np.square(self._blocks - _coarse(seen)).sum(axis=(1, 2))
         return softmax(-distances / (2 * self.sigma**2))
 
     def mean(self, seen):

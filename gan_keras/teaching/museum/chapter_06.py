@@ -135,8 +135,8 @@ def cached_crops():
         len({crop.tobytes() for crop in broken}),
         len({crop.tobytes() for crop in right}),
         "The first epoch's draws are kept and repeated: the same crops, and, worse for an "
-        "enhancer, the same noise on them. A network can learn that by heart, and the training loss will "
-        "look better for it.",
+        "enhancer, the same noise on them. A network can learn that by heart, and the training "
+        "loss will look better for it.",
         check(broken),
         check(right),
         "only what costs time and no dice is cached: files and decoding. This package's "
@@ -166,7 +166,7 @@ def wrong_peak():
     axes.plot(values[2.0], "o-", color=GREEN, markersize=4, label="peak 2 (right)")
     axes.plot(values[1.0], "o-", color=ORANGE, markersize=4, label="peak 1 (broken)")
     axes.axhline(20 * np.log10(255 / 25), color="black", linestyle=":", label="20 log₁₀(255/25)")
-    axes.set(xlabel="image", ylabel="PSNR (dB)", ylim=(12.5, 22.5))
+    axes.set(xlabel="image", ylabel="PSNR (dB)", ylim=(12.5, 22.5), xticks=range(0, 20, 5))
     axes.legend(frameon=False, fontsize="small", ncols=3, loc="upper center")
     broken, right = (float(values[peak].mean()) for peak in (1.0, 2.0))
     return Damage(

@@ -50,12 +50,15 @@ def normalised_to_nothing():
 
     sides = (1, 2, 4, 8)
     figure, axes = panels(1, 1, 6.4, 2.6)
-    for norm, mark, colour in (("instance", "o-", BLUE), ("batch", "s--", ORANGE)):
+    places = np.arange(4)
+    for norm, shift, colour in (("instance", -0.2, BLUE), ("batch", 0.2, ORANGE)):
         label = norm + (", any batch" if norm == "instance" else ", batch of 1, training mode")
-        axes.plot(range(4), [spread(side, norm) for side in sides], mark, color=colour, label=label)
-    axes.set_xticks(range(4), [f"{side}×{side}" for side in sides])
-    axes.set(xlabel="feature map", ylabel="variance of the output", ylim=(-0.05, 1.2))
-    axes.legend(frameon=False, fontsize="small", loc="lower right")
+        heights = [spread(side, norm) for side in sides]
+        axes.bar(places + shift, heights, 0.36, color=colour, label=label)
+        axes.text(shift, 0.03, "0", ha="center", color=colour, fontweight="bold")
+    axes.set_xticks(places, [f"{side}×{side}" for side in sides])
+    axes.set(xlabel="feature map", ylabel="variance of the output", ylim=(0, 1.35))
+    axes.legend(frameon=False, fontsize="small", loc="upper left", ncols=2)
     whole = np.asarray(layers.BatchNormalization()(features[:, :1, :1], training=True)).var()
     return Damage(
         spread(1, "instance"),
