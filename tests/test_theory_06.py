@@ -185,7 +185,9 @@ def test_the_generators_gradient_is_that_of_both_terms(weight, randomise):
     import keras
 
     draw = np.random.default_rng(0)
-    degraded, target = (draw.uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32) for _ in range(2))
+    degraded, target = (
+        tf.constant(draw.uniform(-1, 1, (2, 16, 16, 3)), tf.float32) for _ in range(2)
+    )
     generator = randomise(build_unet(base_filters=2, depth=1))
     judge = randomise(build_patchgan(base_filters=2, downsamplings=1), seed=1)
     model = Pix2Pix(generator, judge, l1_weight=weight)
