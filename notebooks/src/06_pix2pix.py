@@ -569,7 +569,7 @@ Picture(
 )
 
 # %% [markdown]
-# None of these digits was trained on, and none was picked: they are every seventeenth or so of the test set, threes
+# None of these digits was trained on, and none was picked: they are every eighteenth of the test set, threes
 # first. This is the figure to remember. Where the right part decides, all three agree. Where it does not, *L2
 # paints both at once, L1 paints what a vote decides, and the GAN paints one.* It is not more right than the
 # others. It is only never grey.
@@ -639,7 +639,7 @@ print(f"two throws are read as the same digit in {agree:.0%} of the cases")
 # taught it both. How near is it to the ideal sampler of 3.1? Its squared error lies between once and twice the best, and
 # averaging eight throws helps, but less than eight true draws would: it throws its dice, and not as widely as it should. Some
 # of its digits are neither a 3 nor an 8. Without a term that asks for it, conditional GANs use their dice too little, often not
-# at all (Zhu et al. 2017 add one); with $\lambda=100$ beside them they would not be used here either, by 3.3.
+# at all (Zhu et al. 2017 add one); a large $\lambda$ works against them besides, by 3.3.
 #
 # ### 6.2 Photographs
 #
@@ -765,7 +765,7 @@ Picture(
 # proof that the mechanism works.* Without the control and the loss beside it, that row would have been printed as a
 # result. (On half-hidden digits the judge did know something, and there the mechanism showed: 6.1.)
 #
-# A game on photographs needs a longer run than a minute; `gan-keras train pix2pix --data FOLDER` plays it.
+# A game on photographs needs a longer run than a minute; `gan-keras train pix2pix-unet --data FOLDER` plays it.
 # Which you want depends on who looks. For a print on the wall, detail that could be true; for a measurement,
 # never.
 #
@@ -995,8 +995,9 @@ except NotYet as message:
 # **Why no dropout as noise?** The paper uses it for want of dice that are not ignored, and reports that it changes little
 # (§3.1). 3.3 says why, as long as L1 is large.
 #
-# **Can one network do all tasks, blur and JPEG too?** One recipe can: `data/degradations.py` has them all, and
-# `gan-keras train restorer --degradation` takes any. What a network has not been shown it will not repair.
+# **Can one network do all tasks, blur and JPEG too?** One recipe can be told of all: its `degradation` may be any of
+# `data/degradations.py`, a list of them in order, or one of several by chance. What a network has not been shown it
+# will not repair (6.4).
 #
 # ### Summary
 #
