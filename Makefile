@@ -11,8 +11,8 @@ demo: .venv/ready
 app: .venv-app/ready  # prints its address: a page to try the models
 	.venv-app/bin/python -m gan_keras app
 
-test: .venv/ready
-	$(BIN)/python -m pytest
+test: .venv/ready  # two at a time: a test alone keeps little more than one core busy
+	$(BIN)/python -m pytest -n 2
 
 test-slow: .venv/ready .venv-app/ready
 	$(BIN)/python -m pytest -m slow

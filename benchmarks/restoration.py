@@ -3,11 +3,15 @@
 Each photograph is degraded once, from (seed, its number), and every method gets that same picture.
 The classics are told what a trained model is not: the noise's σ, the blur's kernel; inpainters of
 both kinds are told where pixels are missing. Outputs are clipped and rounded to 8 bits. PSNR and
-SSIM are of RGB; for enlarging of Y (BT.601) without a border of 4 pixels, as papers do.
+SSIM are of RGB; for enlarging of Y (BT.601) without a border of 4 pixels, as papers do. Where a
+task has a realism version, there is a row for each place on its dial; `--blend outputs` mixes the
+two networks' pictures instead of their weights, to compare.
 
 Usage: python benchmarks/restoration.py FOLDER --tasks denoise-25 enlarge-4 --out results.md
        python benchmarks/restoration.py FOLDER --tasks denoise-25 --models runs/mine --peer a.onnx
-BM3D and OpenCV's inpainters are left out, and said to be, without `pip install -e .[bench]`.
+       python benchmarks/restoration.py FOLDER --gallery sheets --blind blind --blend both
+BM3D, OpenCV's inpainters and the distances of features (see `realism.py`) are left out, and said to
+be, without `pip install -e .[bench]`.
 """
 
 import argparse
@@ -25,168 +29,85 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from scipy import ndimage
-from skimage import restoration
+from efficientnet import weights_file
+from realism import Judge
+from restoration_gallery import Gallery
+from restoration_tasks import TASKS, bm3d
 
-from gan_keras.data.degradations import build_degradation, gaussian_noise, motion_kernel
 from gan_keras.data.photo_files import images_in
 from gan_keras.data.photos import Photographs
-from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
+from gan_keras.data.ranges import from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.errors import UserError
 from gan_keras.loading import shipped
 from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.plots import repeat_pixels
-from gan_keras.restoration.classical import classics_for
+from gan_keras.restoration.blending import realism_tasks
 from gan_keras.restoration.enhancer import Enhancer, enhance_degraded
-
-try:
-    import bm3d
-    import cv2
-except ImportError:
-    bm3d = cv2 = None
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
-    """One row of what is to be repaired.
+class Method:
+    """One row of a table.
 
     Attributes:
-        degrade: (image, generator) → (degraded, told): the latter goes to each classic by name.
-        classics: {name: function(degraded, **told)}.
-        models: Shipped models that are made for it, the specialist first.
-        luma: Whether Y is measured, without the border.
+        restore: (degraded, **told) → restored; only classics are told anything.
+        kind: "classic", "ours" or "peer".
+        parameters: How many; None where that is not known.
     """
 
-    degrade: Callable
-    classics: dict
-    models: tuple
-    luma: bool = False
+    restore: Callable
+    kind: str
+    parameters: int | None = 0
 
 
-def plain(specification):
-    """Return a `degrade` that tells nothing."""
-    degradation = build_degradation(specification)
-    return lambda image, generator: (degradation(image, generator), {})
-
-
-def blurred(kernel):
-    """Return a `degrade` that tells its kernel; a little noise (σ = 2) is added, as by a sensor.
+def networks(name, dial, realism_from=None, blend="weights", best=False):
+    """Return the rows of one of our models, along its dial where it has one.
 
     Args:
-        kernel: generator → point-spread function.
+        name: A shipped name, a run or a `.keras` file.
+        dial: Places on the dial, 0 (fidelity) to 1 (realism).
+        realism_from: What realism leads to; None takes what ships.
+        blend: What lies between the ends: "weights", as the command line has it; "outputs", the
+            mean of both networks' pictures; or "both".
+        best: Whether to have a row more, the mean over eight turns.
+
+    Returns:
+        {name: Method}, fidelity first.
     """
-
-    def degrade(image, generator):
-        psf = kernel(generator)
-        blur = ndimage.convolve(image, psf[..., None], mode="reflect")
-        return gaussian_noise(blur, generator, sigma=2), {"psf": psf}
-
-    return degrade
-
-
-def gaussian_kernel(generator, sigma=2.0):
-    """Return a Gaussian's point-spread function."""
-    impulse = np.zeros((17, 17), np.float32)
-    impulse[8, 8] = 1
-    return ndimage.gaussian_filter(impulse, sigma)
-
-
-def deconvolved(method):
-    """Return a classic that repairs each channel in [0, 1], its border reflected."""
-
-    def restore(image, psf):
-        margin = 2 * len(psf)
-        padded = np.pad(to_unit(image), ((margin, margin), (margin, margin), (0, 0)), "symmetric")
-        planes = [method(plane, psf) for plane in np.moveaxis(padded, -1, 0)]
-        return from_unit(np.stack(planes, axis=-1)[margin:-margin, margin:-margin])
-
-    return restore
+    enhancers = {name: Enhancer.load(name)}
+    if best:
+        enhancers[f"{name}, best"] = Enhancer.load(name, best=True)
+    methods = {row: _ours(enhancer) for row, enhancer in enhancers.items()}
+    if realism_from is None and name not in realism_tasks():
+        return methods
+    load = partial(Enhancer.load, name, realism_from=realism_from)
+    for share in [share for share in dial if share > 0]:
+        if blend != "outputs" or share == 1:
+            methods[f"{name}, realism {share:g}"] = _ours(load(realism=share))
+        if blend != "weights" and share < 1:
+            ends = load(realism=0), load(realism=1)
+            methods[f"{name}, outputs {share:g}"] = _mean_of_outputs(ends, share)
+    return methods
 
 
-def colour_bm3d(image, sigma):
-    """Run BM3D in the opponent colours of its paper (Dabov et al. 2007)."""
-    return from_unit(bm3d.bm3d_rgb(to_unit(image), sigma * GREY_LEVEL / 2))
+def _ours(enhancer):
+    restore = partial(enhance_degraded, enhancer)
+    return Method(restore, "ours", enhancer.network.count_params())
 
 
-def opencv_inpainter(method):
-    """Return one of OpenCV's two inpainters, radius 3."""
+def _mean_of_outputs(enhancers, share):
+    def restore(degraded):
+        fidelity, realism = (enhance_degraded(enhancer, degraded) for enhancer in enhancers)
+        return fidelity + np.float32(share) * (realism - fidelity)
 
-    def restore(image):
-        lost = (image[..., 3] < 0).astype(np.uint8)
-        return from_uint8(cv2.inpaint(to_uint8(image[..., :3]), lost, 3, method))
-
-    return restore
-
-
-def _noise(sigma):
-    degradation = {"name": "gaussian_noise", "sigma": sigma}
-    classics = classics_for(degradation)
-    if bm3d:
-        classics["BM3D"] = partial(colour_bm3d, sigma=sigma)
-    return Task(plain(degradation), classics, ("denoise", "auto"))
-
-
-def _deconvolvers(balance, iterations):
-    """Return Wiener's filter and Richardson–Lucy, each with its best setting for a blur.
-
-    Args:
-        balance: Of Wiener's filter; 0.3 is right where a kernel has zeros, as a motion's has.
-        iterations: Of Richardson–Lucy.
-    """
-    return {
-        "Wiener": deconvolved(
-            lambda plane, psf: restoration.wiener(plane, psf, balance, clip=False)
-        ),
-        "Richardson–Lucy": deconvolved(
-            lambda plane, psf: restoration.richardson_lucy(np.clip(plane, 0, 1), psf, iterations)
-        ),
-    }
-
-
-INPAINTERS = {}
-if cv2:
-    INPAINTERS["OpenCV, Telea"] = opencv_inpainter(cv2.INPAINT_TELEA)
-    INPAINTERS["OpenCV, Navier–Stokes"] = opencv_inpainter(cv2.INPAINT_NS)
-ENLARGE = {"name": "downsample", "factor": 4}
-
-
-def _mixed(*specification):
-    """A task of `auto`: the classics smooth as they would noise of σ = 10."""
-    classics = classics_for({"name": "gaussian_noise", "sigma": 10})
-    return Task(plain(list(specification)), classics, ("auto", "denoise"))
-
-
-TASKS = {
-    "denoise-15": _noise(15),
-    "denoise-25": _noise(25),
-    "denoise-50": _noise(50),
-    "enlarge-4": Task(plain(ENLARGE), classics_for(ENLARGE), ("super_resolve",), luma=True),
-    "deblur-gaussian": Task(blurred(gaussian_kernel), _deconvolvers(0.003, 50), ("deblur", "auto")),
-    "deblur-motion": Task(
-        blurred(lambda generator: motion_kernel(15, generator.uniform(0, 180))),
-        _deconvolvers(0.3, 30),
-        ("deblur",),
-    ),
-    "inpaint-50": Task(
-        plain({"name": "holes", "fraction": 0.5, "count": 0}), INPAINTERS, ("inpaint",)
-    ),
-    "inpaint-scratches": Task(
-        plain({"name": "holes", "fraction": 0, "count": 8, "width": 6}), INPAINTERS, ("inpaint",)
-    ),
-    "jpeg-10": _mixed({"name": "jpeg", "quality": 10}),
-    "mixed": _mixed(
-        {"name": "gaussian_blur", "sigma": 1},
-        {"name": "gaussian_noise", "sigma": 10},
-        {"name": "jpeg", "quality": 40},
-    ),
-}
+    return Method(restore, "ours", sum(e.network.count_params() for e in enhancers))
 
 
 def measure(task, restored, target):
     """Return (PSNR, SSIM) of a restored picture; both float32 (H, W, 3) in [-1, 1]."""
     if restored.shape != target.shape:
         raise UserError(f"a model for another task: {restored.shape}, {target.shape} is wanted")
-    pair = from_uint8(to_uint8(restored)), target
+    pair = restored, target
     if task.luma:
         pair = [_luma(image)[4:-4, 4:-4] for image in pair]
     first, second = (to_unit(image)[None] for image in pair)
@@ -219,57 +140,111 @@ def peer(path):
     return restore
 
 
-def run(task, photographs, models, peers, seed):
+def run(task, photographs, methods, seed, judge=None, gallery=None):
     """Measure all methods of one task.
 
+    Args:
+        task: A `Task`.
+        photographs: A `Photographs`.
+        methods: {name: Method}.
+        seed: Of the degradation.
+        judge: A `Judge`, which gets to see every picture, or None.
+        gallery: A `Gallery`, likewise.
+
     Returns:
-        {method: (PSNR, SSIM, seconds a megapixel, parameters)}, means over the photographs.
+        {name: (PSNR, SSIM, seconds a megapixel)}, means over the photographs, with "do nothing".
     """
-    methods = {name: (method, 0) for name, method in task.classics.items()}
-    for name, enhancer in models.items():
-        methods[name] = (partial(enhance_degraded, enhancer), enhancer.network.count_params())
-    methods |= {name: (restore, None) for name, restore in peers.items()}
     values = {name: [] for name in ("do nothing", *methods)}
     for index, path in enumerate(photographs.paths):
         target = from_uint8(photographs.decode(path))
         degraded, told = task.degrade(target, np.random.default_rng([seed, index]))
         scale = target.shape[0] // degraded.shape[0]
         target = target[: scale * degraded.shape[0], : scale * degraded.shape[1]]
-        values["do nothing"].append(
-            (*measure(task, repeat_pixels(degraded[..., :3], scale), target), 0.0)
-        )
-        for name, (restore, _) in methods.items():
+        pictures = {"do nothing": repeat_pixels(degraded[..., :3], scale)}
+        seconds = {"do nothing": 0.0}
+        for name, method in methods.items():
             started = time.perf_counter()
-            restored = restore(degraded, **told) if name in task.classics else restore(degraded)
-            seconds = time.perf_counter() - started
-            values[name].append((*measure(task, restored, target), seconds / (target.size / 3e6)))
-    counts = {name: count for name, (_, count) in methods.items()}
-    return {k: (*np.mean(v, axis=0).tolist(), counts.get(k, 0)) for k, v in values.items()}
+            pictures[name] = method.restore(degraded, **(told if method.kind == "classic" else {}))
+            seconds[name] = time.perf_counter() - started
+        for name, restored in pictures.items():
+            pictures[name] = from_uint8(to_uint8(restored))
+            per_megapixel = seconds[name] / (target.size / 3e6)
+            values[name].append((*measure(task, pictures[name], target), per_megapixel))
+        pictures["target"] = target
+        if judge:
+            for name, picture in pictures.items():
+                judge.see(name, picture)
+        if gallery:
+            gallery.add(Path(path).stem, pictures)
+    return {name: np.mean(rows, axis=0).tolist() for name, rows in values.items()}
 
 
-def table(rows):
+def table(rows, methods, judge=None):
     """Return a task's Markdown lines."""
-    lines = ["| method | PSNR (dB) | SSIM | s/MP | parameters |", "|---|---|---|---|---|"]
-    for name, (quality, similarity, seconds, count) in rows.items():
+    distances = ("Fréchet | kernel | ", "---|---|") if judge else ("", "")
+    header = f"| method | PSNR (dB) | SSIM | {distances[0]}s/MP | parameters |"
+    lines = [header, f"|---|---|---|{distances[1]}---|---|"]
+    for name, (quality, similarity, seconds) in rows.items():
+        count = methods[name].parameters if name in methods else 0
         size = "–" if count is None else f"{count:,}"
-        lines.append(f"| {name} | {quality:.2f} | {similarity:.4f} | {seconds:.2f} | {size} |")
+        judged = f"{_written(judge.distances(name))} | " if judge else ""
+        lines.append(
+            f"| {name} | {quality:.2f} | {similarity:.4f} | {judged}{seconds:.2f} | {size} |"
+        )
+    if judge:
+        lines.append(f"| real (floor) | – | – | {_written(judge.floor())} | – | – |")
+        note = "Distances of EfficientNet-lite0's features to those of the originals:"
+        lines += ["", f"{note} {judge.places():,} places of the photographs; the floor has half."]
     return lines
 
 
-def main():
-    """Measure, print and write."""
+def _written(pair):
+    return "– | –" if pair is None else f"{pair[0]:.3g} | {pair[1]:.3g}"
+
+
+def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="photographs that nobody trained on")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS, metavar="TASK")
     parser.add_argument("--models", nargs="+", help="in place of the shipped ones")
+    parser.add_argument("--realism-model", help="the other end of the first model's dial")
+    dial = [0, 0.25, 0.5, 0.75, 1]
+    parser.add_argument("--dial", nargs="+", type=float, default=dial, metavar="SHARE")
+    parser.add_argument("--blend", choices=["weights", "outputs", "both"], default="weights")
     parser.add_argument("--peer", nargs="+", default=[], help="SavedModels or ONNX files")
     parser.add_argument("--best", action="store_true", help="a row more: mean over eight turns")
+    parser.add_argument("--gallery", type=Path, help="folder for a contact sheet of each task")
+    parser.add_argument("--blind", type=Path, help="folder for pairs without names, and their key")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--out", type=Path, help="a Markdown file")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def _methods(args, task, peers):
+    """Return (methods of a task, names of those that a gallery shows: both ends of the dial)."""
+    methods = {name: Method(restore, "classic") for name, restore in task.classics.items()}
+    ends = []
+    for index, name in enumerate(args.models or [m for m in task.models if m in shipped()]):
+        realism_from = args.realism_model if index == 0 else None
+        rows = networks(name, args.dial, realism_from, args.blend, args.best)
+        methods |= rows
+        whole = f"{name}, realism 1"
+        ends = ends or [name, *([whole] if whole in rows else [])]
+    methods |= {name: Method(restore, "peer", None) for name, restore in peers.items()}
+    return methods, ends
+
+
+def main():
+    """Measure, print and write."""
+    args = _arguments()
     load_at_start = os.getloadavg()[0]
     photographs = Photographs(images_in(args.folder), cache_bytes=2**30)
     missing = "" if bm3d else "; BM3D and OpenCV are not installed: their rows are left out"
+    judged = True
+    try:
+        weights_file()
+    except UserError as error:
+        judged, missing = False, f"{missing}; {error}: its distances are left out"
     lines = [
         f"# {' '.join(['python', *sys.argv])}",
         "",
@@ -280,14 +255,19 @@ def main():
     print("\n".join(lines))
     peers = {Path(path).stem: peer(path) for path in args.peer}
     for name in args.tasks:
-        task, models = TASKS[name], {}
-        for model in args.models or [m for m in task.models if m in shipped()]:
-            models[model] = Enhancer.load(model)
-            if args.best:
-                models[f"{model}, best"] = Enhancer.load(model, best=True)
-        result = ["", f"## {name}", "", *table(run(task, photographs, models, peers, args.seed))]
+        methods, ends = _methods(args, TASKS[name], peers)
+        judge = Judge() if judged else None
+        drawn = ends and (args.gallery or args.blind)
+        gallery = Gallery(TASKS[name].classics, ends) if drawn else None
+        rows = run(TASKS[name], photographs, methods, args.seed, judge, gallery)
+        result = ["", f"## {name}", "", *table(rows, methods, judge)]
         print("\n".join(result), flush=True)
         lines += result
+        if args.gallery and gallery:
+            gallery.draw(args.gallery / f"{name}.png")
+        if args.blind and gallery:
+            key = args.blind / f"{name}.key.json"
+            gallery.draw_blind(args.blind / f"{name}.png", key, args.seed)
         if args.out:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text("\n".join(lines) + "\n")

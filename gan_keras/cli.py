@@ -4,12 +4,11 @@ import argparse
 import contextlib
 import os
 import sys
-import time
 import warnings
-from functools import partial
 from pathlib import Path
 
 from gan_keras.errors import UserError
+from gan_keras.restoration.commands import add_commands as add_restoration_commands
 from gan_keras.serving.commands import add_commands as add_serving_commands
 
 
@@ -60,21 +59,7 @@ def _parser():
     c.add_argument("--seed", type=_seed, default=42)
     c.add_argument("--out", default="digits.png", help="one picture with a grid of them")
 
-    c = add("enhance", _enhance, "Restore photographs: files, or folders with all they hold.")
-    c.add_argument("paths", nargs="+", metavar="PATH")
-    which = c.add_mutually_exclusive_group()
-    which.add_argument("--task", default="denoise", help="a shipped enhancer (see `list`)")
-    which.add_argument("--model", help="a run or a .keras file of your own")
-    c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
-    c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
-    c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
-    where = c.add_mutually_exclusive_group()
-    where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
-    where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
-    c.add_argument("--resume", action="store_true", help="leave out what is in OUT already")
-    c.add_argument(
-        "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
-    )
+    add_restoration_commands(add, _quiet)
 
     for name, help in (
         ("evaluate", "Measure one model on data that it did not see."),
@@ -159,48 +144,6 @@ def _generate(args):
     print(f"{args.count} digits: {args.out}")
 
 
-def _enhance(args):
-    _quiet()
-    from tqdm import tqdm
-
-    from gan_keras.data.photo_files import pair_up
-    from gan_keras.restoration.changes import map_of_changes, marked, read_mask
-    from gan_keras.restoration.enhancer import Enhancer
-    from gan_keras.restoration.files import write_image
-
-    jobs = pair_up(args.paths, args.out)
-    enhancer = Enhancer.load(args.model or args.task, strength=args.strength, best=args.best)
-    if args.resume:  # a file that is there is whole
-        jobs = {target: source for target, source in jobs.items() if not target.exists()}
-    mask = partial(read_mask, args.mask) if args.mask else None
-    mask = partial(marked, args.mask_colour) if args.mask_colour else mask
-    failed, started = [], time.monotonic()
-    with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
-        for target, source in jobs.items():
-            done = bar.n
-
-            def on_tile(share, done=done):
-                bar.n = done + share
-                bar.refresh()
-
-            try:
-                before, after = enhancer.enhance_file(source, target, mask, on_tile)
-                if args.show_changes:
-                    changes = map_of_changes(before, after)
-                    write_image(target.with_name(f"{target.name}.changes.png"), changes)
-            except UserError as error:
-                failed.append(str(error))
-            bar.n = done + 1
-            bar.refresh()
-    if failed and len(failed) == len(jobs):
-        raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
-    for reason in failed:
-        print(f"skipped: {reason}", file=sys.stderr)
-    count, minutes = len(jobs) - len(failed), max(time.monotonic() - started, 1e-9) / 60
-    print(f"{count} of {len(jobs)} restored, {count / minutes:.0f} a minute: {args.out}")
-    return 1 if failed else 0
-
-
 def _measure(args):
     _quiet()
     from gan_keras.evaluation import measure
@@ -222,15 +165,18 @@ def _list(args):
 
     print("recipes (gan-keras train RECIPE)")
     for recipe in RECIPES.values():
-        print(f"  {recipe.name:14} {recipe.title}; {recipe.data}")
+        print(f"  {recipe.name:21} {recipe.title}; {recipe.data}")
     print("data sets (--data)\n  mnist-5k, photos: ship inside dependencies")
     print("  mnist, fashion_mnist: through tensorflow_datasets; or a folder of photographs")
     print(f"degradations\n  {', '.join(DEGRADATIONS)}")
     weights = Path(__file__).parent / "weights"
     print("shipped models")
     for path in sorted(weights.glob("*.keras")):
+        if path.stem.endswith("_realism"):
+            continue  # the other end of a task's dial
+        dial = "; --realism 0…1" if path.with_stem(f"{path.stem}_realism").exists() else ""
         card = path.with_suffix(".md")
-        print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}")
+        print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}{dial}")
 
 
 def _info(args):

@@ -7,8 +7,10 @@ from pathlib import Path
 import keras
 
 from gan_keras.errors import UserError
+from gan_keras.recipes import RECIPES
 
 WEIGHTS = Path(__file__).parent / "weights"
+_ALIASES = {"dejpeg": "auto"}
 
 
 def shipped():
@@ -16,15 +18,20 @@ def shipped():
     return sorted(path.stem for path in WEIGHTS.glob("*.keras"))
 
 
+def task_name(name):
+    """Return a task's name as shipped files have it: "super_resolve" for "super-resolve"."""
+    return _ALIASES.get(name, name.replace("-", "_")) if isinstance(name, str) else name
+
+
 def model_path(name_or_path):
-    """Find a model's file: a shipped name, a `.keras` file, or a run folder.
+    """Find a model's file: a shipped name (see `task_name`), a `.keras` file, or a run folder.
 
     Raises:
         UserError: There is none; the message names the nearest shipped one.
     """
-    path = Path(name_or_path)
-    if name_or_path in shipped():  # before a folder of that name: ./denoise means the folder
-        return WEIGHTS / f"{name_or_path}.keras"
+    path, name = Path(name_or_path), task_name(name_or_path)
+    if name in shipped():  # before a folder of that name: ./denoise means the folder
+        return WEIGHTS / f"{name}.keras"
     if path.is_dir():
         if (path / "model.keras").exists():
             return path / "model.keras"
@@ -33,8 +40,10 @@ def model_path(name_or_path):
         raise UserError(f"{path} holds no finished model: {hint}")
     if path.exists():
         return path
-    near = difflib.get_close_matches(str(name_or_path), shipped(), n=1)
+    near = difflib.get_close_matches(str(name), shipped(), n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
+    if (recipe := str(name).replace("_", "-")) in RECIPES:
+        hint = f"it does not ship: gan-keras train {recipe}, then --model runs/{recipe}; "
     raise UserError(f"no model {str(name_or_path)!r}: {hint}shipped: {', '.join(shipped())}")
 
 
@@ -56,6 +65,7 @@ def run_settings(path):
 
 def shipped_card(name):
     """Return a shipped model's card as it is in its JSON file; {} where none is of that name."""
+    name = task_name(name)
     return json.loads((WEIGHTS / f"{name}.json").read_text()) if name in shipped() else {}
 
 

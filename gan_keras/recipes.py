@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 from gan_keras.errors import UserError
+from gan_keras.restoration.recipes import ENHANCERS
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,57 @@ class Recipe:
 
 _NOISE = {"name": "gaussian_noise", "sigma": 25}
 
+_DCGAN = Recipe(
+    "dcgan",
+    "DCGAN on digits: noise in, digit out",
+    "dcgan",
+    "mnist-5k",
+    network={"latent_dim": 100, "base_filters": 64},
+    learning_rate=1e-3,  # DCGAN §4 has 2e-4; in so few steps that comes half as far
+    beta_1=0.5,  # DCGAN §4
+    batch_size=64,
+    steps_per_epoch=200,
+    epochs=10,
+    algorithm_settings={"average_decay": 0.99},
+)
+
+_VAE = Recipe(
+    "vae",
+    "VAE on binarised digits: a bound on log p(x)",
+    "vae",
+    "mnist-5k",
+    network={"latent_dim": 20, "base_filters": 32},
+    learning_rate=1e-3,
+    batch_size=64,
+    steps_per_epoch=200,
+    epochs=10,
+    schedule="cosine",
+)
+
+_RESTORER = Recipe(
+    "restorer",
+    "Denoiser (σ = 25) trained by L1 alone: the baseline of every table",
+    "restorer",
+    "photos",
+    network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
+    learning_rate=2e-3,
+    batch_size=8,
+    steps_per_epoch=500,
+    epochs=11,
+    schedule="cosine",
+    degradation=_NOISE,
+)
+
+_DENOISE = _RESTORER.replace(
+    name="denoise",
+    title="Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
+    network={"filters": (64, 96, 112), "blocks": (1, 2, 2)},
+    learning_rate=1e-3,
+    steps_per_epoch=1000,
+    epochs=15,
+    degradation={"name": "gaussian_noise", "sigma": (0, 55)},
+)
+
 _DIGITS = Recipe(
     "digits",
     "Digits, the best we know: DCGAN with R₁ and a critic without normalisation",
@@ -91,31 +143,8 @@ _DIGITS = Recipe(
 RECIPES = {
     recipe.name: recipe
     for recipe in [
-        Recipe(
-            "dcgan",
-            "DCGAN on digits: noise in, digit out",
-            "dcgan",
-            "mnist-5k",
-            network={"latent_dim": 100, "base_filters": 64},
-            learning_rate=1e-3,  # DCGAN §4 has 2e-4; in so few steps that comes half as far
-            beta_1=0.5,  # DCGAN §4
-            batch_size=64,
-            steps_per_epoch=200,
-            epochs=10,
-            algorithm_settings={"average_decay": 0.99},
-        ),
-        Recipe(
-            "vae",
-            "VAE on binarised digits: a bound on log p(x)",
-            "vae",
-            "mnist-5k",
-            network={"latent_dim": 20, "base_filters": 32},
-            learning_rate=1e-3,
-            batch_size=64,
-            steps_per_epoch=200,
-            epochs=10,
-            schedule="cosine",
-        ),
+        _DCGAN,
+        _VAE,
         Recipe(
             "classifier",
             "The digit classifier behind the classifier-FID",
@@ -128,36 +157,23 @@ RECIPES = {
             epochs=4,
             schedule="cosine",
         ),
-        Recipe(
-            "spectral",
-            "DCGAN with a spectrally normalised discriminator and the hinge loss",
-            "dcgan",
-            "mnist-5k",
-            network={"latent_dim": 100, "base_filters": 64},
+        _DCGAN.replace(
+            name="spectral",
+            title="DCGAN with a spectrally normalised discriminator and the hinge loss",
             discriminator={"builder": "build_spectral_discriminator", "base_filters": 64},
-            learning_rate=1e-3,
             discriminator_learning_rate=2e-3,
             beta_1=0.0,  # as in Miyato et al. 2018, §4.1, settings D to F
             beta_2=0.9,
             loss="hinge",
-            batch_size=64,
-            steps_per_epoch=200,
-            epochs=10,
-            algorithm_settings={"average_decay": 0.99},
         ),
-        Recipe(
-            "wgan-gp",
-            "WGAN-GP: a critic held to slope 1, five updates a step",
-            "wgan_gp",
-            "mnist-5k",
-            network={"latent_dim": 100, "base_filters": 64},
+        _DCGAN.replace(
+            name="wgan-gp",
+            title="WGAN-GP: a critic held to slope 1, five updates a step",
+            algorithm="wgan_gp",
             discriminator={"base_filters": 64},
-            learning_rate=1e-3,  # Algorithm 1 has 1e-4
-            beta_1=0.0,  # Gulrajani et al. 2017, Algorithm 1
+            beta_1=0.0,  # Gulrajani et al. 2017, Algorithm 1, which has 1e-4 for the rate
             beta_2=0.9,
-            batch_size=64,
             steps_per_epoch=100,
-            epochs=10,
             algorithm_settings={"n_critic": 5, "average_decay": 0.99},
         ),
         _DIGITS,
@@ -179,44 +195,17 @@ RECIPES = {
             discriminator={"builder": "build_projection_discriminator", "classes": 10},
             epochs=5,
         ),
-        Recipe(
-            "digits-vae",
-            "VAE on all of binarised MNIST: the bound that ships",
-            "vae",
-            "mnist",
+        _VAE.replace(
+            name="digits-vae",
+            title="VAE on all of binarised MNIST: the bound that ships",
+            data="mnist",
             network={"latent_dim": 32, "base_filters": 32},
-            learning_rate=1e-3,
             batch_size=128,
             steps_per_epoch=468,
             epochs=20,
-            schedule="cosine",
         ),
-        Recipe(
-            "restorer",
-            "Denoiser (σ = 25) trained by L1 alone: the baseline of every table",
-            "restorer",
-            "photos",
-            network={"filters": (48, 64, 96), "blocks": (1, 2, 2)},
-            learning_rate=2e-3,
-            batch_size=8,
-            steps_per_epoch=500,
-            epochs=11,
-            schedule="cosine",
-            degradation=_NOISE,
-        ),
-        Recipe(
-            "denoise",
-            "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
-            "restorer",
-            "photos",
-            network={"filters": (64, 96, 112), "blocks": (1, 2, 2)},
-            learning_rate=1e-3,
-            batch_size=8,
-            steps_per_epoch=1000,
-            epochs=15,
-            schedule="cosine",
-            degradation={"name": "gaussian_noise", "sigma": (0, 55)},
-        ),
+        _RESTORER,
+        _DENOISE,
         Recipe(
             "pix2pix",
             "pix2pix: the restorer fine-tuned against a PatchGAN",
@@ -251,6 +240,7 @@ RECIPES = {
         ),
     ]
 }
+RECIPES |= {name: _DENOISE.replace(name=name, **changes) for name, changes in ENHANCERS.items()}
 
 
 def get_recipe(name):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_keras"
-SHELL = ("cli.py", "__main__.py", "demo.py", "evaluation.py", "plots.py", "report.py")
-SHELL += ("multi_worker.py", "profiling.py")
+SHELL = ("cli.py", "commands.py", "__main__.py", "demo.py", "evaluation.py", "plots.py")
+SHELL += ("report.py", "classical.py", "multi_worker.py", "replicas.py", "profiling.py")
 ASIDE = ("serving", "teaching")
 CORE = [
     path

@@ -110,6 +110,7 @@ def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None):
     path = WEIGHTS / f"{name}.keras"
     network.save(path)
     to_float16(path)
+    write_card(run, name, settings, {"table": []}, bad_at, licence)  # it says what to measure on
     table = []
     rows = measure([name], evaluate_on, say=table.append)
     results = {"table": table, **rows}

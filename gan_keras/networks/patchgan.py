@@ -4,7 +4,9 @@ import keras
 from keras import layers
 
 
-def build_patchgan(image_shape=(None, None, 3), base_filters=64, downsamplings=3, normalize=False):
+def build_patchgan(
+    image_shape=(None, None, 3), base_filters=64, downsamplings=3, normalize=False, factor=1
+):
     r"""Build pix2pix's conditional PatchGAN (Isola et al. 2017, §3.2.2 and appendix 6.1.2).
 
     ::
@@ -16,20 +18,25 @@ def build_patchgan(image_shape=(None, None, 3), base_filters=64, downsamplings=3
     two, 34×34; with one, 16×16.
 
     Args:
-        image_shape: (height, width, channels) of both inputs; None leaves a side free.
+        image_shape: (height, width, channels) of the image; None leaves a side free.
         base_filters: Channels after the first convolution; doubled at each one up to 8×.
         downsamplings: Strided convolutions.
         normalize: Instance normalisation between the first and the last convolution. Then each
             logit depends on the whole image, if weakly: the patch is no longer all it sees.
+        factor: How many times smaller the degraded photograph is; its pixels are repeated.
 
     Returns:
-        A functional model: [degraded, image], each (B, H, W, C) in [-1, 1] → logits
-        (B, H', W', 1) float32; large means "a real photograph that belongs to this input".
+        A functional model: [degraded, image], (B, H/factor, W/factor, C) and (B, H, W, C) in
+        [-1, 1] → logits (B, H', W', 1) float32; large means "a real photograph that belongs
+        to this input".
     """
     init = keras.initializers.RandomNormal(0.0, 0.02)  # appendix 6.2
-    degraded = keras.Input(image_shape, name="degraded")
+    height, width, channels = image_shape
+    sides = (height and height // factor, width and width // factor)
+    degraded = keras.Input((*sides, channels), name="degraded")
     image = keras.Input(image_shape, name="image")
-    x = layers.Concatenate(name="condition")([degraded, image])
+    enlarged = layers.UpSampling2D(factor, name="enlarged")(degraded) if factor > 1 else degraded
+    x = layers.Concatenate(name="condition")([enlarged, image])
     for index in range(downsamplings + 1):
         x = layers.Conv2D(
             base_filters * min(2**index, 8),

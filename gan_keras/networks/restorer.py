@@ -65,23 +65,25 @@ def build_inpainter(filters=(48, 64, 96), blocks=(1, 2, 2)):
     return keras.Model(degraded, restored, name="inpainter")
 
 
-def build_super_resolver(filters=64, blocks=16, factor=4):
+def build_super_resolver(filters=64, blocks=8, factor=4):
     r"""Build a network that enlarges a photograph.
 
     ::
 
-        y ─ Conv 3×3 ─┬─ blocks ─ Conv 3×3 ─ + ─ [ConvT 4×4 ×2 ReLU] × log₂ s ─ Conv 3×3 ─ change
+        y ─ Conv 3×3 ─┬─ blocks ─ Conv 3×3 ─ + ─ ConvT 3s×3s ×s ─ change
         │             └──────────────────────┘
-        └───────────── bicubic × s ─────────────────────── + ─────────────────────┘
+        └───────────── each pixel s × s times ──── + ─────────────┘
 
-    After EDSR (Lim et al. 2017, §3), with a bicubic shortcut for what is easy (VDSR, Kim et al.
-    2016), so that an untrained network is bicubic interpolation. Transposed convolutions with a
-    kernel that the stride divides leave no checkerboard.
+    After EDSR (Lim et al. 2017, §3). All its work is done at the resolution of the input: the last
+    layer is the sub-pixel convolution of ESPCN (Shi et al. 2016, §3.2), each of the s × s pixels
+    that become of one being a 3×3 convolution of its own, written as the transposed convolution
+    that it equals. Its stride divides its kernel, and no checkerboard is built in. An untrained
+    network repeats pixels (an anchor, Du et al. 2021, §3.2).
 
     Args:
         filters: Channels throughout.
-        blocks: Residual blocks at the resolution of the input.
-        factor: How many times larger the result is: a power of two.
+        blocks: Residual blocks.
+        factor: s, how many times larger the result is.
 
     Returns:
         A functional model: images (B, H, W, 3) in [-1, 1] → float32 (B, s·H, s·W, 3), unclipped.
@@ -92,11 +94,10 @@ def build_super_resolver(filters=64, blocks=16, factor=4):
         x = _residual_block(x, filters, f"block_{block}")
     x = layers.Conv2D(filters, 3, padding="same", name="last")(x)
     x = layers.Add(name="skip")([entry, x])
-    for step in range(factor.bit_length() - 1):  # (B, 2H, 2W, f), (B, 4H, 4W, f) …
-        up = layers.Conv2DTranspose(filters, 4, 2, "same", activation="relu", name=f"up_{step}")
-        x = up(x)
-    x = layers.Conv2D(3, 3, padding="same", kernel_initializer="zeros", name="change")(x)
-    larger = layers.UpSampling2D(factor, interpolation="bicubic", dtype="float32", name="bicubic")
+    x = layers.Conv2DTranspose(
+        3, 3 * factor, factor, "same", kernel_initializer="zeros", name="change"
+    )(x)  # (B, sH, sW, 3)
+    larger = layers.UpSampling2D(factor, interpolation="nearest", name="repeated")
     restored = layers.Add(dtype="float32", name="restored")([larger(degraded), x])
     return keras.Model(degraded, restored, name="super_resolver")
 

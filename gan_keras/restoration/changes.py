@@ -5,7 +5,7 @@ from PIL import ImageColor
 
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
-from gan_keras.restoration.classical import enlarge
+from gan_keras.restoration.enlarging import enlarge
 from gan_keras.restoration.files import Picture, read_image
 
 GAIN = 4  # of the map of changes

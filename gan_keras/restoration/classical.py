@@ -12,6 +12,7 @@ from scipy import ndimage
 from skimage import restoration
 
 from gan_keras.data.ranges import GREY_LEVEL, from_unit, to_unit
+from gan_keras.restoration.enlarging import enlarge
 
 
 def median(image, sigma):
@@ -68,24 +69,6 @@ def non_local_means(image, sigma, strength=0.5):
         fast_mode=True,
         channel_axis=2,
     ).astype(np.float32)
-
-
-def enlarge(image, factor, kernel=Image.Resampling.BICUBIC):
-    """Enlarge by interpolation; an image is its own enlargement by 1.
-
-    Args:
-        image: float32 (H, W, C) in [-1, 1].
-        factor: Whole number ≥ 1.
-        kernel: One of Pillow's; bicubic has a = -0.5, Lanczos three lobes.
-
-    Returns:
-        float32 (factor·H, factor·W, C); bicubic and Lanczos overshoot a little.
-    """
-    if factor == 1:
-        return image
-    size = factor * image.shape[1], factor * image.shape[0]
-    planes = [Image.fromarray(plane).resize(size, kernel) for plane in np.moveaxis(image, -1, 0)]
-    return np.stack(planes, axis=-1)
 
 
 DENOISERS = {

@@ -10,7 +10,8 @@ from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
 from gan_keras.loading import load
 from gan_keras.networks.receptive_field import receptive_field
-from gan_keras.restoration.classical import enlarge
+from gan_keras.restoration.blending import blend, realism_version
+from gan_keras.restoration.enlarging import enlarge
 from gan_keras.restoration.files import read_image, write_image
 from gan_keras.restoration.tiling import apply_tiled
 
@@ -65,17 +66,20 @@ class Enhancer:
             raise UserError(f"model {network.name!r} both fills in and enlarges: one at a time")
 
     @classmethod
-    def load(cls, name_or_path, **settings):
+    def load(cls, name_or_path, realism=0.0, realism_from=None, **settings):
         """Load a shipped enhancer by its task, a `.keras` file or a run folder.
 
         Args:
             name_or_path: Which.
+            realism: From 0, fidelity (trained for the pixels alone), to 1, the same network
+                fine-tuned against a discriminator: see `blending.blend`.
+            realism_from: The latter, likewise; None takes the one that ships for the task.
             **settings: `strength` and `best`.
         """
-        model = load(name_or_path)
-        network = getattr(model, "averaged_generator", model)
-        if not hasattr(network, "inputs") or len(network.output_shape) != 4:
-            raise UserError(f"{name_or_path} is no enhancer: name a restorer or a pix2pix model")
+        network = _restoring(name_or_path)
+        if realism != 0:
+            other = _restoring(realism_from or realism_version(name_or_path))
+            network = blend(network, other, realism)
         return cls(network, **settings)
 
     def __call__(self, image, mask=None, on_tile=None):
@@ -177,6 +181,15 @@ class Enhancer:
             raise UserError(f"cannot make {Path(target).parent} ({error.strerror})") from error
         write_image(target, restored)
         return picture, restored
+
+
+def _restoring(name_or_path):
+    """Load what restores photographs; of a pix2pix model, its averaged generator."""
+    model = load(name_or_path)
+    network = getattr(model, "averaged_generator", model)
+    if not hasattr(network, "inputs") or len(network.output_shape) != 4:
+        raise UserError(f"{name_or_path} is no enhancer: name a restorer or a pix2pix model")
+    return network
 
 
 def enhance_degraded(enhancer, degraded):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gan_keras.errors import UserError
+from gan_keras.restoration.commands import add_realism
 
 DOCKER = (
     "docker run --rm -p 8500:8500 -p 8501:8501 -v {out}:/models tensorflow/serving "
@@ -28,6 +29,7 @@ def add_commands(add, quiet):
     kinds = ["saved-model", "litert", "litert-int8", "onnx"]
     c.add_argument("--format", choices=kinds, default="saved-model", help="others: OUT/NAME.…")
     c.add_argument("--max-pixels", type=int, help="refuse larger pictures (40,000,000)")
+    add_realism(c)
 
     c = add("check", _check, "Look for what keeps servers from serving a SavedModel.")
     c.set_defaults(quiet=quiet)
@@ -59,6 +61,8 @@ def _export(args):
         raise UserError("export: name models, or give --all")
     if args.name and len(args.models) != 1:
         raise UserError(f"--name {args.name} is one name: export one model with it")
+    if args.realism and len(args.models) != 1:
+        raise UserError(f"--realism {args.realism} is one enhancer's: export one model with it")
     args.quiet()
     if args.format != "saved-model":
         return _export_as(args)
@@ -68,7 +72,8 @@ def _export(args):
 
     limit = MAX_PIXELS if args.max_pixels is None else args.max_pixels
     for model in exportable() if args.all else args.models:
-        version = export(model, args.name, args.out, limit)
+        dial = (args.realism, args.realism_model)
+        version = export(model, args.name, args.out, limit, *dial)
         print(version)
         if not (version / WARM_UP).exists():
             print("  without a warm-up file: pip install 'gan_keras[serve]'", file=sys.stderr)
@@ -83,7 +88,8 @@ def _export_as(args):
         raise UserError(f"--all is for SavedModels: name the models for --format {args.format}")
     for model in args.models:
         path = Path(args.out) / f"{args.name or Path(model).stem}{SUFFIXES[args.format]}"
-        export_as(Enhancer.load(model), args.format, path)
+        enhancer = Enhancer.load(model, args.realism, args.realism_model)
+        export_as(enhancer, args.format, path)
         print(path)
 
 

@@ -17,14 +17,22 @@ import keras
 import tensorflow as tf
 
 from gan_keras.errors import UserError
-from gan_keras.loading import WEIGHTS, load, run_settings, shipped
+from gan_keras.loading import WEIGHTS, load, run_settings, shipped, task_name
+from gan_keras.restoration.blending import SUFFIX
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.serving import signatures as served
 from gan_keras.serving.warmup import write_warm_up
 from gan_keras.training.checkpoint import atomic_path
 
 
-def export(name_or_path, name=None, out="saved_models", max_pixels=served.MAX_PIXELS):
+def export(
+    name_or_path,
+    name=None,
+    out="saved_models",
+    max_pixels=served.MAX_PIXELS,
+    realism=0.0,
+    realism_from=None,
+):
     """Export a shipped model, a `.keras` file or a run, whatever it is, with its card.
 
     Args:
@@ -32,6 +40,8 @@ def export(name_or_path, name=None, out="saved_models", max_pixels=served.MAX_PI
         name: The served name; that of the run or file by default.
         out: The models' base folder.
         max_pixels: Limit of an enhancer's pictures.
+        realism: Of an enhancer: see `Enhancer.load`.
+        realism_from: Likewise.
 
     Returns:
         The version's path, `out/name/VERSION`.
@@ -40,19 +50,27 @@ def export(name_or_path, name=None, out="saved_models", max_pixels=served.MAX_PI
         UserError: It is no enhancer, generator or VAE; the name or the limit cannot be; the folder
             cannot be written.
     """
+    if task_name(name_or_path) in shipped():
+        name_or_path = task_name(name_or_path)
     path = Path(name_or_path).resolve()
     name = name or (path.name if path.is_dir() else path.stem)
     model, card = load(name_or_path), _card(name_or_path, name)
+    if realism and hasattr(model, "generate"):
+        raise UserError(f"realism {realism} is a dial of enhancers: {name} generates")
     if hasattr(model, "encoder"):
         return export_vae(model, name, out, card)
     if hasattr(model, "generate"):
         return export_generator(model, name, out, card)
-    return export_enhancer(Enhancer.load(name_or_path), name, out, card, max_pixels)
+    if realism:
+        card += f"\nBlended with its realism version, share {realism}: detail may be invented.\n"
+    enhancer = Enhancer.load(name_or_path, realism, realism_from)
+    return export_enhancer(enhancer, name, out, card, max_pixels)
 
 
 def exportable():
-    """Return the names of the shipped models that `export` takes."""
-    return [name for name in shipped() if name != "digit_classifier"]
+    """Return the names of the shipped models that `export` takes; realism is one of its options."""
+    names = [name for name in shipped() if name != "digit_classifier"]
+    return [name for name in names if not name.endswith(SUFFIX)]
 
 
 def export_enhancer(enhancer, name, out="saved_models", card=None, max_pixels=served.MAX_PIXELS):

@@ -15,6 +15,8 @@ import numpy as np
 
 from gan_keras.data.photo_files import photo_paths
 from gan_keras.errors import UserError
+from gan_keras.restoration.blending import realism_tasks
+from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import IMAGE_SUFFIXES
 from gan_keras.serving import tryout
 
@@ -68,9 +70,10 @@ def _enhance(enhancers):
     import gradio as gr
 
     def choose(name):
-        return tryout.words(name), gr.File(visible=enhancers[name].masked)
+        dial = gr.Slider(value=0, visible=name in dialled)
+        return tryout.words(name), gr.File(visible=enhancers[name].masked), dial
 
-    first = next(iter(enhancers))
+    first, dialled = next(iter(enhancers)), realism_tasks()
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             source = gr.File(label="Photograph", file_types=[*IMAGE_SUFFIXES], height=140)
@@ -82,6 +85,8 @@ def _enhance(enhancers):
             options = {"file_types": [*IMAGE_SUFFIXES], "visible": enhancers[first].masked}
             mask = gr.File(label=label, height=110, **options)
             strength = gr.Slider(0, 1, 1, step=0.05, label="Strength: share of the change")
+            label = "Realism: above 0, detail may be invented"
+            realism = gr.Slider(0, 1, 0, step=0.05, label=label, visible=first in dialled)
             best = gr.Checkbox(label="Best: the mean over eight turns, eight times as long")
             button = gr.Button("Restore", variant="primary")
             card = gr.Markdown(tryout.words(first))
@@ -102,12 +107,14 @@ def _enhance(enhancers):
             picture, line = tryout.preview(path, folder, enhancers[name].scale)
             yield (picture, picture), line, None, gr.DownloadButton(value=None, interactive=False)
 
-    def restore(name, path, strength, best, mask, progress=gr.Progress()):  # noqa: B008
+    def restore(name, path, strength, best, mask, realism, progress=gr.Progress()):  # noqa: B008
         with _in_words(path, mask), TemporaryDirectory() as folder:
             if not path:
                 raise UserError("drop a photograph first, or take an example")
             on_tile = functools.partial(progress, desc="restoring")
-            done = tryout.restore(enhancers[name], path, folder, strength, best, mask, on_tile)
+            blended = realism and name in dialled
+            enhancer = Enhancer.load(name, realism) if blended else enhancers[name]
+            done = tryout.restore(enhancer, path, folder, strength, best, mask, on_tile)
             link = gr.DownloadButton(value=done.file, interactive=True)
             yield (done.before, done.after), done.facts, done.changes, link
 
@@ -116,9 +123,10 @@ def _enhance(enhancers):
             yield str(tryout.examples(name, folder)[index])
 
     results = [slider, facts, changes, file]
-    task.change(choose, task, [card, mask])
+    task.change(choose, task, [card, mask, realism])
     source.change(look, [task, source], results, show_progress_on=slider)
-    button.click(restore, [task, source, strength, best, mask], results, show_progress_on=slider)
+    dials = [strength, best, mask, realism]
+    button.click(restore, [task, source, *dials], results, show_progress_on=slider)
     for index, example in enumerate(examples):
         example.click(functools.partial(take, index), task, source, show_progress_on=source)
 

@@ -16,6 +16,7 @@ from gan_keras.errors import UserError
 from gan_keras.evaluation import test_photographs
 from gan_keras.loading import load, run_settings, shipped, shipped_card
 from gan_keras.plots import repeat_pixels, sample_grid
+from gan_keras.restoration.blending import SUFFIX
 from gan_keras.restoration.changes import map_of_changes, read_mask
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import Picture, image_size, read_image, write_image
@@ -45,7 +46,7 @@ class Restored:
 
 
 def gather(paths=()):
-    """Load all that ships, and models of one's own.
+    """Load all that ships, and models of one's own; realism versions are no models by themselves.
 
     Args:
         paths: `.keras` files or run folders.
@@ -57,7 +58,7 @@ def gather(paths=()):
         UserError: One of `paths` is no model, or neither kind.
     """
     enhancers, generators = {}, {}
-    for name in [*paths, *shipped()]:
+    for name in [*paths, *(name for name in shipped() if not name.endswith(SUFFIX))]:
         model = load(name)
         if hasattr(model, "generate"):
             generators[name] = model

@@ -13,7 +13,7 @@ import keras
 from tqdm import tqdm
 
 from gan_keras.errors import UserError
-from gan_keras.loading import load, run_settings
+from gan_keras.loading import load, run_settings, shipped_recipe
 from gan_keras.recipes import get_recipe
 from gan_keras.training.assembly import build_model, compile_model, load_data, sample_image
 from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
@@ -72,11 +72,8 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print,
     if recipe.batch_size % replicas:
         raise UserError(f"batch {recipe.batch_size} cannot be shared among {replicas} devices")
     say(f"{recipe.name}: {recipe.title}\n  {runtime.reason}")
-    start = None
-    if recipe.start_from and not resuming:
-        start = _start_network(
-            recipe, folder, precision, say, strategy
-        )  # may train another recipe first
+    fine_tunes = recipe.start_from and not resuming  # what it may have to train first
+    start = _start_network(recipe, folder, precision, say, strategy) if fine_tunes else None
     policy_before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(runtime.precision)
     keras.utils.set_random_seed(recipe.seed)
@@ -184,11 +181,14 @@ def _delete_run(folder):
 
 
 def _start_network(recipe, folder, precision, say, strategy):
-    """Return the network that a recipe fine-tunes, trained first if it is not there."""
+    """Return the network that a recipe fine-tunes: a run, what ships, or one trained first."""
     base = folder.parent / recipe.start_from
     wanted = get_recipe(recipe.start_from).replace(
         data=recipe.data, degradation=recipe.degradation, network=recipe.network, seed=recipe.seed
     )
+    if not base.exists() and _ships_like(wanted):
+        say(f"{recipe.name} fine-tunes {recipe.start_from} as it ships")
+        return load(recipe.start_from)
     if not (base / "model.keras").exists():
         say(f"{recipe.name} fine-tunes {recipe.start_from}: training that first, in {base}")
         return train(wanted, base, precision, resume=True, say=say, strategy=strategy)
@@ -200,6 +200,12 @@ def _start_network(recipe, folder, precision, say, strategy):
                 f"{asked[name]}: choose an --out in another folder"
             )
     return load(base)
+
+
+def _ships_like(recipe):
+    """Say whether a network of this name ships that was made for the same, whatever the data."""
+    card, asked = shipped_recipe(recipe.name), recipe.to_dict()
+    return bool(card) and all(card[name] == asked[name] for name in ("network", "degradation"))
 
 
 def versions():

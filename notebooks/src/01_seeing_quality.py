@@ -133,9 +133,9 @@ for axes, verb in zip(figure.axes[1:], ("spoil", "repair"), strict=True):
 Picture(figure, "a cat's face, the same with noise, and what a network makes of that", 128)
 
 # %% [markdown]
-# The repairer here is a network that comes with the package; chapter 06 shows how such ones are trained.
-# Look at the fur in the guess. It is clean, it is plausible, and it is *smoother than fur*. That is no
-# flaw of this network. Section 3.10 derives it, for every repairer that is as near to $x$ as can be.
+# The repairer here is a network that comes with the package, trained to make its error small; chapter 06
+# shows how. Look at the fur in the guess. It is clean, it is plausible, and it is *smoother than fur*. Not
+# this network alone is at fault. Section 3.10 derives it, for every repairer that is as near to $x$ as can be.
 #
 # ## 3 · The theory
 #
@@ -148,6 +148,9 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # | $u$ | the same image in $[0, 1]$: black is 0, white is 1 | `to_unit(image)` |
 # | $S, N$ | power of signal and noise at one frequency | `S`, `N` |
 # | $L$ | width of the range: 2, 1 or 255 | `data_range` |
+#
+# (Letters are fewer than things. $N$ is also a number of pixels in 3.3, $s$ a step between pixels or a width,
+# and $P$ is first a number of pixels, then, in 3.10, a distance. Each is said where it changes.)
 #
 # ### 3.1 $y = A(x) + n$
 #
@@ -178,15 +181,16 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # \underbrace{\Bigl(1-\frac\lambda m\Bigr)^{m}}_{\to\,e^{-\lambda}}\underbrace{\Bigl(1-\frac\lambda
 # m\Bigr)^{-k}}_{\to\,1}\ \longrightarrow\ \frac{\lambda^k}{k!}\,e^{-\lambda},$$
 #
-# Poisson's. Now in an image's units: if white collects `peak` photons, a pixel of value $u$
-# collects $\lambda=u\cdot$`peak`, and $k/$`peak` has mean $u$ and variance $u/$`peak`. Bright places
-# have *more* noise, and yet look better, because signal over noise, $\lambda/\sqrt\lambda=\sqrt\lambda$,
-# grows. Four times the light halves the grain.
+# Poisson's. Now in an image's units, and as if $u$ were light itself (in files it is not: 3.5). If white
+# collects `peak` photons, a pixel of value $u$ collects $\lambda=u\cdot$`peak`, and $k/$`peak` has mean $u$ and
+# variance $u/$`peak`. Bright places have *more* noise, and yet look better, because signal over noise,
+# $\lambda/\sqrt\lambda=\sqrt\lambda$, grows. Four times the light halves the grain.
 #
 # *One square root makes it even.* For a smooth $f$ and a small deviation, $f(k)\approx f(\lambda)+
 # f'(\lambda)(k-\lambda)$, so $\operatorname{Var}f(k)\approx f'(\lambda)^2\,\lambda$. Demand that this
 # be 1: $f'=1/\sqrt\lambda$, hence $f(k)=2\sqrt k$. After that root (Anscombe 1948 has a refined form)
-# the noise is the same in black and white, and every method made for Gaussian noise may be used.
+# the noise is the same in dark and bright (but not in the black, where a handful of photons is no small
+# deviation: 4.1), and every method made for Gaussian noise may be used.
 #
 # ### 3.3 Blur multiplies frequencies, sampling folds them
 #
@@ -197,15 +201,17 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # $$Y_k=\sum_t b_t\sum_i x_i\,e^{-2\pi\mathrm i\,k(i+t)/N}=\Bigl(\sum_t b_t\,e^{-2\pi\mathrm i\,kt/N}
 # \Bigr)\Bigl(\sum_i x_i\,e^{-2\pi\mathrm i\,ki/N}\Bigr)=B_k\,X_k .$$
 #
-# Each frequency goes its own way, times a number. For a Gaussian blur that number is
-# $e^{-\omega^2\sigma^2/2}$ with $\omega=2\pi k/N$: never zero, but soon below any noise. For a camera that
-# moves steadily over $\ell$ pixels it is a sum of $\ell$ equal terms, a geometric series:
+# Each frequency goes its own way, times a number. For a Gaussian blur $\tau$ pixels wide that number is
+# nearly $e^{-\omega^2\tau^2/2}$ with $\omega=2\pi k/N$, $|\omega|\le\pi$: never zero, but soon below any
+# noise. For a camera that moves steadily over $\ell$ pixels all $\ell$ weights are equal, and it is a
+# geometric series:
 #
 # $$B_k=\frac1\ell\sum_{t=0}^{\ell-1}e^{-\mathrm i\omega t}=\frac1\ell\,\frac{1-e^{-\mathrm i\omega\ell}}
 # {1-e^{-\mathrm i\omega}},\qquad |B_k|=\frac1\ell\left|\frac{\sin(\omega\ell/2)}{\sin(\omega/2)}\right| .$$
 #
-# It is exactly zero at $\omega=2\pi/\ell,\ 4\pi/\ell,\dots$: stripes of these widths leave no trace in the
-# photograph. That is the null space of 3.1, in a picture.
+# It is exactly zero at $\omega=2\pi/\ell,\ 4\pi/\ell,\dots$: stripes with a period of $\ell$ pixels, of
+# $\ell/2$ and so on leave no trace in the photograph. That is the null space of 3.1 (if $\ell$ divides $N$;
+# otherwise no frequency of the row hits a zero, and some come near).
 #
 # **Sampling.** Keep every $s$-th pixel, $z_j=x_{sj}$, with $M=N/s$ pixels left. A sum over multiples of
 # $s$ is a sum over all $j$ times a comb, and a comb is a sum of waves: $\frac1s\sum_{r=0}^{s-1}
@@ -224,7 +230,8 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 #
 # JPEG cuts the picture into 8×8 blocks, writes each as a sum of 64 cosine waves (an orthonormal matrix,
 # so lengths are kept), divides coefficient $c_i$ by a step $q_i$, rounds, and stores the integers. Most
-# are 0 and cost next to nothing. Three things follow:
+# are 0 and cost next to nothing. (Of a colour picture it does so with the luminance and with two colour
+# differences, these mostly at half size. What follows is for a grey one.) Three things follow:
 #
 # 1. *Error in pixels is error in coefficients:* the transform keeps lengths, so
 #    $\|x-\hat x\|^2=\sum_i(c_i-\hat c_i)^2$.
@@ -268,8 +275,9 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # -\log(\operatorname{mean}\text{MSE}_i)$. Pooling errors first gives the smaller number, and lets the worst
 # photograph speak for all.
 #
-# **Rounding** to 8 bits adds an error spread evenly over one level (3.4), $\frac1{12}$ of a squared level: no
-# file can exceed $10\log_{10}(12\cdot255^2)=58.9$ dB against an original of floats.
+# **Rounding** to 8 bits adds an error spread evenly over one level (3.4), $\frac1{12}$ of a squared level:
+# against an original of floats, which lie anywhere between levels, the best 8-bit file has
+# $10\log_{10}(12\cdot255^2)=58.9$ dB.
 #
 # ### 3.7 What squared and absolute errors ask for
 #
@@ -282,7 +290,9 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # For absolute errors, $|x-c|$ has slope $+1$ where $c>x$ and $-1$ where $c<x$, so
 #
 # $$\frac{\mathrm d}{\mathrm dc}\,\mathbb E|x-c|=P(x<c)-P(x>c)=0\quad\Longrightarrow\quad
-# c=\text{the median}.$$
+# c=\text{the median}$$
+#
+# (or, if the slope jumps over 0 at one value, that value).
 #
 # The mean of black and white is grey, a value that may never occur. Chapter 06 makes a career of that
 # sentence. Since each $y$ may have its own guess, the best restorer for squared error is
@@ -309,7 +319,7 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 #
 # **Wiener's filter** is the best of everything linear that treats all places alike. By 3.3 such a filter
 # multiplies each frequency by a number $H$. Let $Y=BX+W$ with $\mathbb E|X|^2=S$, $\mathbb E|W|^2=N$, noise
-# $W$ independent of $X$ and of mean 0. The error at this frequency is
+# $W$ (the transform of $n$) independent of $X$ and of mean 0. The error at this frequency is
 #
 # $$\mathbb E|X-HY|^2=\mathbb E|(1-HB)X-HW|^2=|1-HB|^2S+|H|^2N .$$
 #
@@ -324,8 +334,9 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 #
 # Where signal dominates, $H\to1/B$ undoes the blur. Where noise dominates, $H\to0$: it gives up. Where
 # $B=0$, it does not divide by zero but says nothing, and the error is all of $S$. And $SN/(S+N)$ is
-# less than both $S$ and $N$: half of their harmonic mean. If $X$ and $W$ are Gaussian, $HY$ *is*
-# the posterior mean, and no method of any kind does better. Photographs are not Gaussian; that is
+# less than both $S$ and $N$: half of their harmonic mean. If $X$ and $W$ are Gaussian of mean 0 and
+# frequencies independent of each other, $HY$ *is* the posterior mean, and no method of any kind has a
+# smaller squared error. Photographs are not Gaussian; that is
 # the room in which all else lives.
 #
 # ### 3.9 SSIM, term by term
@@ -349,7 +360,8 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # $$\text{SSIM}=l\cdot c\cdot s=\frac{(2\mu_x\mu_y+C_1)\,(2\sigma_{xy}+C_2)}{(\mu_x^2+\mu_y^2+C_1)\,
 # (\sigma_x^2+\sigma_y^2+C_2)},\qquad C_i=(K_iL)^2,\ K_1=0.01,\ K_2=0.03,$$
 #
-# and the mean over all windows is the SSIM of the image. The constants keep flat and black windows from
+# and the mean over all windows (and over R, G and B, where a picture has colours) is the SSIM of the image.
+# The constants keep flat and black windows from
 # dividing by nothing.
 #
 # **What it has to do with MSE.** Subtract each fraction from 1. In the first, numerator and denominator differ
@@ -377,11 +389,11 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # \quad\Longrightarrow\quad \operatorname{Var}x^*=\operatorname{Var}x-\text{MMSE} .$$
 #
 # **The posterior mean varies too little, by exactly its own error.** It cannot have the law of $x$ unless
-# nothing was lost. That is the smooth fur of section 2. Blau and Michaeli (2018) proved the general fact:
-# for *any* measure of distortion whatever, the least distance that the laws of $\hat x$ and $x$ can have never
-# increases with the distortion that is allowed, and is a convex function of it if the distance is convex in
-# the law of $\hat x$. Where that curve falls, less distortion *is* worse to the eye: the
-# **perception–distortion trade-off**.
+# nothing was lost. Hence smooth fur: who comes near to the posterior mean has to smooth. Blau and Michaeli
+# (2018) proved the general fact: for *any* measure of distortion whatever, the least distance that the laws of
+# $\hat x$ and $x$ can have never increases with the distortion that is allowed, and is a convex function of it
+# if the distance is convex in the law of $\hat x$. Where that curve falls, less distortion *is* worse to the
+# eye: the **perception–distortion trade-off**.
 #
 # **What does looking right cost?** Take a draw from the posterior, $\hat x\sim p(\,\cdot\mid y)$, in place of
 # its mean. Given $y$, it and $x$ are two independent draws from one law, each with the variance
@@ -390,9 +402,9 @@ Picture(figure, "a cat's face, the same with noise, and what a network makes of 
 # $$\mathbb E(x-\hat x)^2=\mathbb E\bigl[\operatorname{Var}(x\mid y)+\operatorname{Var}(\hat x\mid y)\bigr]
 # =2\,\text{MMSE},$$
 #
-# and averaged over $y$ its law is that of $x$. So perfection costs 3.01 dB, or less. **How much less?** For
-# any $\hat x$ that depends on $y$ and dice, $x-x^*$ has mean 0 given $y$ and is uncorrelated with every
-# function of $y$ and of the dice. Pythagoras:
+# and averaged over $y$ its law is that of $x$. So perfection costs 3.01 dB, or less. **How much less?** For any
+# $\hat x$ that depends on $y$ and on dice that know nothing else of $x$, $x-x^*$ has mean 0 given $y$ and is
+# uncorrelated with every function of $y$ and of the dice. Pythagoras:
 #
 # $$\mathbb E(x-\hat x)^2=\text{MMSE}+\mathbb E(x^*-\hat x)^2\ \ge\ \text{MMSE}+W_2^2(x^*,\hat x).$$
 #
@@ -435,13 +447,14 @@ axes[1].plot(signal, spread / peak, "o", color=BLUE, markersize=4, label="varian
 axes[1].plot(signal, signal, color=BLUE, linewidth=1, label="derived: the mean")
 axes[1].plot(signal, even, "s", color=GREEN, markersize=4, label="variance of 2√k")
 axes[1].axhline(1, color=GREEN, linewidth=1)
-axes[1].set(xlabel="signal u", title=f"{peak} photons in white", ylim=(0, 1.35))
+axes[1].set(xlabel="signal u", title=f"{peak} photons in white", ylim=(0, 1.7))
 axes[1].legend(frameon=False, fontsize="small", loc="lower right")
 print(f"variance ÷ mean: {np.mean(spread / (signal * peak)):.3f} on average over the ramp")
 Picture(figure, "binomial laws approach Poisson's; variance equals mean; the root makes it even")
 
 # %% [markdown]
-# At two photons the root is not yet linear over the spread of $k$, and the approximation of 3.2 shows.
+# At two photons (the square far to the left) the root is not linear over the spread of $k$, and 3.2's
+# approximation fails: the variance is one and a half times what it promised. From ten on it holds within 5 %.
 #
 # ### 4.2 Folding
 #
@@ -589,7 +602,7 @@ Picture(figure, "the squared error is least at the mean 0.3, the absolute error 
 # The smallest restoration problem: one number $x\sim\mathcal N(0,1)$, seen as $y=x+n$ with
 # $n\sim\mathcal N(0,1)$. The posterior is Gaussian with mean $vy$ and variance $1-v$, where $v=\frac12$ is
 # Wiener's $S/(S+N)$; so MMSE $=1-v=\frac12$. In one dimension $W_2$ between centred Gaussians is
-# the difference of their standard deviations. For every restorer $\hat x=ay+b\,\varepsilon$ with a dice
+# the difference of their standard deviations. For every restorer $\hat x=ay+b\,\varepsilon$ with a die
 # $\varepsilon\sim\mathcal N(0,1)$, then,
 #
 # $$\text{distortion}=(1-a)^2+a^2+b^2,\qquad P=\bigl|\sqrt{2a^2+b^2}-1\bigr| .$$
@@ -670,10 +683,11 @@ trials = {
     "the nearer of −1 and 1": np.sign(y),
 }
 table(
-    ["restorer of ±1", "MSE, integral", "MSE measured", "÷ MMSE", "perfect law?"],
+    ["restorer of ±1", "MSE, integral", "MSE measured", "÷ MMSE", "share of −1", "share of 1"],
     *[
         [name, float(exact[name]), float(np.mean((x - guess) ** 2)),
-         float(exact[name] / exact["posterior mean"]), "yes" if set(guess) == {-1, 1} else "no"]
+         float(exact[name] / exact["posterior mean"]),
+         f"{np.mean(guess == -1):.3f}", f"{np.mean(guess == 1):.3f}"]
         for name, guess in trials.items()
     ],
 )  # fmt: skip
@@ -691,7 +705,7 @@ table(
 #
 # Here is 3.2 as the package has it. Nothing else in it is random but the generator that you hand in, so each
 # picture of this course can be made again. It does not clip: a white pixel really does collect more than
-# `peak` photons half of the time, and to cut that off would bias what a network learns.
+# `peak` photons about half of the time, and to cut that off would bias what a network learns.
 
 # %%
 show_source(poisson_noise)
@@ -749,7 +763,8 @@ Picture(
 # ### 5.2 JPEG, taken apart
 #
 # 3.4 claims three things. Left: the first horizontal wave of all blocks, before and after; only multiples of
-# $q$ are left. Right: the mean step between neighbouring columns, by where in the block they are.
+# $q$ are left (a little blurred, for the pixels of the file were rounded to whole levels). Right: the mean step
+# between neighbouring columns, by where in the block they are.
 
 # %%
 quality = 10
@@ -787,7 +802,7 @@ for images, colour, name in ((rounded, GREY, "before"), (squeezed, BLUE, "after"
 axes[1].set(xlabel="column of the block", ylabel="step to the next (levels)", ylim=(0, None))
 axes[1].set_xticks(range(1, 9), [*map(str, range(1, 8)), "8 | 1"])
 axes[1].legend(frameon=False, fontsize="small")
-display(Picture(figure, "coefficients at multiples of q alone; a jump at the border of the blocks"))
+display(Picture(figure, "coefficients close to multiples of q; a jump at the border of the blocks"))
 error = (after - before)[:, 0, 0]
 table(
     ["wave", "step q", "q²/12", "variance of its error", "blocks where it is 0"],
@@ -799,8 +814,8 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# The block's mean spans many steps, and its error is $q^2/12$ as derived. Of the first wave most blocks keep
-# nothing; its error is then the wave itself.
+# The block's mean spans many steps, and its error is $q^2/12$ as derived. Of the first wave many blocks keep
+# nothing (the last column); their error is the wave itself, less than $q/2$.
 #
 # ### 5.3 Does it help? Turn the knob
 #
@@ -823,7 +838,8 @@ turn(draw_median, [3, 6, 12, 25, 50], "σ", 1.84, 2.1)
 
 # %% [markdown]
 # A median costs what it costs, whether there is noise or not: it takes fine lines for outliers. A repairer
-# who is not told how bad it is must find out first, and below some noise the best repair is none. That is why
+# who always does the same must find out first how bad it is, for below some noise this repair is worse than none.
+# That is why
 # every table of this course begins with a row "do nothing".
 #
 # ## 6 · Predict, then measure
@@ -1168,7 +1184,8 @@ print("rank correlation of anybody's eyes with PSNR: undefined, it has no order 
 # return to the sphere: uphill towards the best picture of this PSNR, downhill towards the worst. (After Wang and
 # Simoncelli 2008, who pit measures against each other that way.)
 #
-# (The picture is continued by a mirror, so that its border counts like all else; below we see why.)
+# (The picture is continued by a mirror, by half a window, so that there is one window about each pixel, and each
+# pixel has the same weight in all windows together; below we see why.)
 #
 # *Predict:* we start from noise, 20 grey levels strong. How far up and down can SSIM be driven while PSNR stays?
 
@@ -1178,7 +1195,7 @@ my_guess = {"highest SSIM": None, "lowest SSIM": None}
 
 # %%
 @tf.function
-def walk(target, image, uphill, rate, steps, margin=10):
+def walk(target, image, uphill, rate, steps, margin=5):
     """Walk on the sphere of constant error; `rate` is the angle of a step in radians.
 
     SSIM is that of the pictures continued by a mirror, `margin` pixels on each side.
@@ -1256,9 +1273,10 @@ loophole, _ = walk(small, start, *map(tf.constant, (1.0, 0.03, STEPS)), margin=0
 loophole = np.clip(loophole, -1, 1)
 ends = {"worst": shown[0], "original": small, "best": shown[-1], "best, no mirror": loophole}
 titles = [
-    [f"{name}\nSSIM {similarity(small, image):.3f}" for name, image in ends.items()],
+    [f"{name}\nSSIM {similarity(small, image):.3f}, {decibels(small, image):.2f} dB"
+     for name, image in ends.items()],
     ["its error", "none", "its error", "its error"],
-]
+]  # fmt: skip
 error = [np.clip(1.5 * (image - small), -1, 1) for image in ends.values()]  # mid-grey: no error
 Picture(
     photo_rows([list(ends.values()), error], titles, zoom=2),
@@ -1267,16 +1285,17 @@ Picture(
 )
 
 # %% [markdown]
-# All of them are exactly as far from the original as the noise we started from. (The titles give SSIM as usual,
-# without the mirror.) The lower row shows where each put its error.
+# All of them are as far from the original as the noise we started from. (The titles give SSIM as usual, without
+# the mirror.) The lower row shows where each put its error.
 #
-# *The worst* spends it on the picture's own structure: its error is the fur and the lid themselves, reversed, so
-# that in many windows the covariance is gone. *The best* is a surprise. On most of the picture it has hardly any error, and
-# a little more or less contrast in some places, as the box of 3.9 lets one expect. The rest it has dumped on a few
-# spots, which are utterly ruined. Look at the box again: $\sigma_y^2$ in its denominator contains the error itself. A
-# window can lose only so much, however large the error grows, and once it is ruined, more error costs nothing.
-# *Without the mirror* there is a cheaper dump yet: windows must lie inside the picture, so its outermost pixels
-# are in few of them, at small weights. The whole error went into the frame, and SSIM says that all is well.
+# *The worst* spends it on the picture's own structure: its error is the fur and the lid themselves, reversed,
+# so that the covariance is gone in many windows, and negative in others. *The best* is a surprise. On most of
+# the picture it has a smooth error, a little more or less light and contrast, as the box of 3.9 lets one
+# expect. The rest it has dumped on a few spots, which are utterly ruined. Look at the box again: $\sigma_y^2$
+# in its denominator contains the error itself. A window can lose only so much, however large the error grows,
+# and once it is ruined, more error costs nothing. *Without the mirror* there is a cheaper dump yet: windows
+# must lie inside the picture, so its outermost pixels are in few of them, at small weights. Nearly the whole
+# error went into the frame, and SSIM says that all is well.
 #
 # Nobody told the gradient any of that. *Whatever you train on, a gradient will find out what it does not see.* That
 # is a reason to let the judge learn, too, and to look where the last gradient went: chapter 02.
@@ -1334,7 +1353,7 @@ axes.plot(
 )
 axes.axhline(1, color=GREY, linewidth=0.6)
 axes.set(xlabel="cycles per pixel", ylabel="share of the photographs' power", ylim=(0, 2.5))
-axes.legend(frameon=False, fontsize="small", ncols=2)
+axes.legend(frameon=False, fontsize="small", bbox_to_anchor=(1, 1))
 Picture(
     figure, "shares of power: Wiener's falls with frequency as derived, the draw's stays near one"
 )
@@ -1461,8 +1480,9 @@ Picture(figure, "one set of results and eight protocols: the reported PSNRs lie 
 # %% [markdown]
 # - **Y alone** is a convention of super-resolution, and an honest one if it is said. It is worth a lot: for equal
 #   noise in R, G and B the weights give a variance of $\frac{65.481^2+128.553^2+24.966^2}{255^2}$ of the noise's.
-# - **uint8 minus uint8** wraps around: $3-5=254$, and its square wraps again. The result hardly depends on the
-#   pictures any more, as the next cell shows: two different photographs "agree" at a value that would pass for good.
+# - **uint8 minus uint8** wraps around: $3-5=254$, and its square wraps again. No squared error above 255 is
+#   left, and the result depends but little on the pictures, as the next cell shows: two different photographs
+#   "agree" at a value that would pass for good.
 # - **A border** is not caught by any check on pictures without structure. That one can only be read in the code.
 #   (Leaving it out is right after a method that cannot see beyond the border, if everybody does.)
 
@@ -1536,8 +1556,10 @@ except NotYet as message:
 # and where a doctor or a judge will look at the result, that may be what is wanted. The posterior mean invents nothing.
 # A draw from the posterior invents, plausibly.
 #
-# **Could a better measure end the trade-off?** No. Blau and Michaeli's theorem holds for every measure that compares
-# $\hat x$ with *the* $x$. As long as $y$ leaves several $x$ open, the best compromise between them need not look like any of them.
+# **Could a better measure end the trade-off?** Not for good. As long as $y$ leaves several $x$ open, the best
+# compromise between them need not look like any of them. Blau and Michaeli show that whatever compares $\hat x$
+# with *the* $x$, the least error and the right law go together at most by coincidence: there is a change of the law
+# of $x$ and $y$, as small as you like, that parts them.
 #
 # **Where are BM3D and the other strong classics?** `benchmarks/restoration.py` measures them where they are installed;
 # none of what this course needs depends on them.

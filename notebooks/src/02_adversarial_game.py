@@ -199,8 +199,10 @@ Picture(figure, "the arrows of one loss lead into a valley; those of a game go r
 # $$f'(d)=\frac pd-\frac q{1-d}=0\iff p(1-d)=qd\iff d=\frac p{p+q},\qquad
 # f''(d)=-\frac p{d^2}-\frac q{(1-d)^2}<0 .$$
 #
-# The second derivative is negative everywhere, so this is the one and only maximum (Goodfellow et al. 2014,
-# Proposition 1). What is its logit? $\sigma(a)=p/(p+q)$ means $e^{-a}=q/p$:
+# Where $p$ and $q$ are positive, the second derivative is negative for every $d$, so this is the one and only
+# maximum (Goodfellow et al. 2014, Proposition 1). Where one of them is 0, $f$ rises all the way to $d=0$ or
+# $d=1$, and the formula says just that; where both are, nobody asks. What is its logit? $\sigma(a)=p/(p+q)$
+# means $e^{-a}=q/p$:
 #
 # $$\boxed{\;D^*(x)=\frac{p(x)}{p(x)+q(x)},\qquad a^*(x)=\log p(x)-\log q(x)\;}$$
 #
@@ -264,7 +266,7 @@ Picture(figure, "the arrows of one loss lead into a valley; those of a game go r
 # \frac{\partial L_G^{\text{ns}}}{\partial a}=-\sigma(-a)=-\bigl(1-\sigma(a)\bigr).$$
 #
 # Both are negative: both pull every logit *up*, along the same $\nabla a$. Only the weights differ. The
-# saturating loss listens to an image as much as it convinces D, the other one as much as it does not:
+# saturating loss listens to an image as much as the image convinces D, the other one as much as it does not:
 
 # %%
 logits = np.linspace(-10, 4, 200)
@@ -331,15 +333,16 @@ Picture(
 # does not exist.** But let G copy a share $c$ of the data perfectly, $q=p/c$ there, and make nothing of the
 # rest, where $m=p/2$: $2\mathrm{KL}(m\|p)=(1+c)\log\frac{1+c}{2c}-(1-c)\log2$. Half of the data left out, that
 # is $\tfrac32\log\tfrac32-\tfrac12\log2=0.26$ nats; maximum likelihood, $\mathrm{KL}(p\|q)$, would charge
-# infinity. **It hardly minds leaving something out.** This is one root of mode collapse.
+# infinity. **It hardly minds leaving something out.** That is often named as a root of mode collapse; 4.2 shows
+# what it does to a G against a perfect D, and no more than that follows from it.
 #
 # *Near the equilibrium the two games are one.* For $q=p+\varepsilon$ expand $\mathrm{KL}(p+\delta\|p)\approx
 # \tfrac12\int\delta^2/p$. With $\delta=\varepsilon/2$, $2\mathrm{KL}(m\|p)\approx\tfrac14\int\varepsilon^2/p$; and
 # $2\mathrm{JS}=\mathrm{KL}(p\|m)+\mathrm{KL}(q\|m)\approx2\cdot\tfrac12\int(\varepsilon/2)^2/p$ is the same.
 # Fits: both weights of 3.4 are ½ at $a=0$.
 #
-# All this is about a D that is perfect at every moment. Real players take turns, and that is where the
-# circles come from.
+# All this is about a D that is perfect at every moment. Real players learn side by side: while G moves, D has
+# not caught up. That is where the circles come from.
 #
 # ### 3.6 The smallest game: the Dirac-GAN
 #
@@ -355,7 +358,7 @@ Picture(
 # $$\dot\theta=\psi\,\sigma(\psi\theta)\ \text{ or }\ \psi\,\bigl(1-\sigma(\psi\theta)\bigr),\qquad
 # \dot\psi=-\theta\,\sigma(\psi\theta).$$
 #
-# Nobody moves only at $\theta=\psi=0$: G's point is on the data, and D has nothing to say. Near there every
+# Only at $\theta=\psi=0$ does nobody move: G's point is on the data, and D has nothing to say. Near there every
 # weight is $\sigma(0)=\tfrac12$, and both losses give
 #
 # $$\begin{pmatrix}\dot\theta\\\dot\psi\end{pmatrix}=J\begin{pmatrix}\theta\\\psi\end{pmatrix},\qquad
@@ -364,8 +367,8 @@ Picture(
 #
 # Purely imaginary: a rotation, once around in $4\pi$ units of time. **This is not a local optimum.** At an
 # optimum a gradient vanishes; here both together have length $\tfrac12\sqrt{\theta^2+\psi^2}$ all the way
-# round. Nor could it happen to one loss: its $J$ would be minus a Hessian, which is symmetric, and symmetric
-# matrices have real eigenvalues. *One loss cannot rotate.*
+# round. Nor could it happen to plain descent on one loss: its $J$ would be minus a Hessian, which is symmetric,
+# and symmetric matrices have real eigenvalues. *One loss cannot rotate.*
 #
 # **Real steps.** With rate $h$, both at once: $(\theta,\psi)\leftarrow(I+hJ)(\theta,\psi)$, and
 #
@@ -415,7 +418,7 @@ Picture(
 #
 # $$\boxed{\;\ddot\theta+\gamma\,\dot\theta+\tfrac14\theta=0\;}$$
 #
-# A pendulum! $\theta$ is where it hangs, D's slope $\psi$ is its speed, and R₁ is friction.
+# A pendulum! $\theta$ is where it hangs, D's slope $\psi$ is twice its speed, and R₁ is friction.
 # $\lambda^2+\gamma\lambda+\tfrac14=0$ has the roots $\lambda=\frac12(-\gamma\pm\sqrt{\gamma^2-1})$: for
 # $\gamma<1$ it swings and dies out like $e^{-\gamma t/2}$; $\gamma=1$ is fastest; beyond, it crawls back
 # through honey, like $e^{-t/4\gamma}$ in the end. *Too much penalty is as slow as too little.*
@@ -430,9 +433,9 @@ Picture(
 # =2\log2+\tfrac12\psi\theta+\tfrac12\Bigl(\frac{s^2}2\Bigr)\psi^2 .$$
 #
 # That is the Dirac-GAN with $\gamma=s^2/2$. Where real and generated points overlap, D pays for its own
-# slope: the data brake it (Nagarajan & Kolter 2017 prove the general case). Points, or images on a thin
-# sheet in pixel space, bring no friction of their own; then R₁, or noise added to everything D sees, must
-# supply it. Noise of variance $s^2$ is worth a $\gamma$ of $s^2/2$.
+# slope: the data brake it (Nagarajan & Kolter 2017 prove it for many GANs, near an equilibrium). Points bring no
+# friction of their own, nor do images on a thin sheet in pixel space, across the sheet; then R₁, or noise
+# added to everything D sees, must supply it. Noise of variance $s^2$ is worth a $\gamma$ of $s^2/2$.
 #
 # ## 4 · The toy
 #
@@ -518,7 +521,8 @@ m = (p + q) / 2
 js = 0.5 * step * np.sum(p * np.log(p / m) + q * np.log(q / m))
 best = best_discriminator(axis, real, fake)
 value = step * np.sum(p * np.log(best) + q * np.log(1 - best))
-rows = [["do nothing: D = ½", 0.5 * step * np.sum((p + q) * np.abs(best - 0.5)), -np.log(4), "0"]]
+ignorance = 0.5 * step * np.sum((p + q) * np.abs(best - 0.5))
+rows = [["do nothing: D = ½", f"{ignorance:.3f}", f"{-np.log(4):.3f}", "0"]]
 for name in ("a straight line", "a network"):
     logits = judges[name](axis).astype(np.float64)  # (SEEDS, places)
     off = step * np.sum(0.5 * (p + q) * np.abs(expit(logits) - best), axis=1)
@@ -531,7 +535,7 @@ for name in ("a straight line", "a network"):
             f"{v.mean() / 2 + np.log(2):.3f}",
         ]
     )
-rows.append(["the formula, D*", 0.0, float(value), f"{value / 2 + np.log(2):.3f}"])
+rows.append(["the formula, D*", "0", f"{value:.3f}", f"{value / 2 + np.log(2):.3f}"])
 print(f"2 JS − log 4 = {2 * js - np.log(4):.6f};  V(D*) = {value:.6f}")
 table(["D is", "mean distance from D*", "V(D, q)", "nats it reads"], *rows)
 
@@ -611,8 +615,8 @@ table(["hill", "starts that end at", "μ", "s", "its height there"], *rows)
 # Maximum likelihood must put something everywhere where there is data, so from any start it spreads over
 # both modes and the empty place between them: a blur. The Jensen–Shannon divergence agrees, though it has a
 # second, shallower valley at one mode. The non-saturating hill is the other way round: its deep valleys are
-# the modes, and "cover both" is a third one, high above them. A G that rolls down there makes sharp points
-# and leaves half of the data out. That is 3.5, seen.
+# the modes, and "cover both" is a third one, high above them. A G that rolls down into a mode makes sharp points
+# and leaves the other mode out. That is 3.5, seen.
 #
 # (These *are* local minima: of a divergence, with a D that is perfect. What follows needs no second mode, and
 # has no local minimum at all.)
@@ -786,7 +790,9 @@ my_guess = {"untrained": None, "shipped": None, "real": None}  # nats
 # %%
 train_images = from_uint8(load_digits("mnist-5k", "train")[0])
 held_out = from_uint8(load_digits("mnist-5k", "test")[0])
-shipped = gan_keras.load("digits").generate(3000, seed=3)
+COUNT = len(train_images) // 2  # for every opponent as many as there are other real digits
+HELD = len(held_out) // 2
+shipped = gan_keras.load("digits").generate(COUNT + HELD, seed=3)
 keras.utils.set_random_seed(0)
 untrained = build_generator(base_filters=32)
 
@@ -799,16 +805,11 @@ def paint(generator, count, seed):
     )
 
 
-noise_like = paint(untrained, 3000, 4)
-opponents = {  # real for training and held out, then generated for training and held out
-    "other real digits (floor)": (
-        train_images[::2],
-        held_out[::2],
-        train_images[1::2],
-        held_out[1::2],
-    ),
-    "the shipped generator `digits`": (train_images, held_out, shipped[:2400], shipped[2400:]),
-    "an untrained generator": (train_images, held_out, noise_like[:2400], noise_like[2400:]),
+noise_like = paint(untrained, COUNT + HELD, 4)
+opponents = {  # generated for training and held out; the real ones are the same for all
+    "other real digits (floor)": (train_images[1::2], held_out[1::2]),
+    "the shipped generator `digits`": (shipped[:COUNT], shipped[COUNT:]),
+    "an untrained generator": (noise_like[:COUNT], noise_like[COUNT:]),
 }
 
 
@@ -845,9 +846,9 @@ def nats(discriminator, real_images, fake_images):
 
 
 rows = [["do nothing: D = ½", "0", "–"]]
-for name, (real_train, real_test, fake_train, fake_test) in opponents.items():
+for name, (fake_train, fake_test) in opponents.items():
     read = [
-        nats(train_against(real_train, fake_train, seed)[0], real_test, fake_test)
+        nats(train_against(train_images[::2], fake_train, seed)[0], held_out[::2], fake_test)
         for seed in range(RUNS)
     ]
     key = "real" if "real" in name else "shipped" if "shipped" in name else "untrained"
@@ -866,12 +867,12 @@ Picture(
 )
 
 # %% [markdown]
-# A bound, remember: a D that is trained longer reads more. But read the rows in order. Between real digits
-# and real digits there is nothing, and D finds nothing (a little less than nothing: what it has learnt by
-# heart costs it on new images). An untrained generator is found out at once, to the last nat. And off the
-# trained one's digits this small D, in so short a time, reads no more than off real ones. That proves nothing
-# about a stronger D (raise `AHEAD` to train a longer one), but it is what an equilibrium looks like
-# from outside: a fresh critic has nothing to say.
+# A bound, remember: a stronger D reads more. But read the rows in order; every D saw as many images of either
+# kind. Between real digits and real digits there is nothing, and D finds nothing (a little less than nothing:
+# what it has learnt by heart costs it on new images). An untrained generator is found out at once, to the last
+# nat. And off the trained one's digits this small D, in so short a time, reads nothing that it could be sure of
+# on new ones: its bound, too, is not above 0. That proves nothing about a stronger D (raise `AHEAD` to train a
+# longer one), but it is what an equilibrium looks like from outside: a fresh critic has nothing to say.
 #
 # ## 6 · Predict, then measure
 #
@@ -995,11 +996,11 @@ table(["width s", "γ", "friction g", "rate derived", "measured"], *rows)
 
 # %% [markdown]
 # The first row is the do-nothing row: no width, no R₁, and nothing settles (its own damping is that whiff of
-# section 3.6). The rows with equal friction agree, whether R₁ made it or the width of the data; and ten
-# times the penalty is *slower*.
+# section 3.6). The rows with equal friction agree within their spread, whether R₁ made it or the width of the
+# data; and ten times the penalty is *slower*.
 #
 # One can settle by other means. Averaging $\theta$ along the way finds the middle of a circle without ever
-# reaching it, which is what chapter 03's averaged weights do. A player can look ahead before it moves
+# reaching it; chapter 03's averaged weights are of that kind. A player can look ahead before it moves
 # (exercise 02.6 ★).
 #
 # ### 6.3 Starving on real digits
@@ -1030,7 +1031,7 @@ def lengths(discriminator):
 
 watched = np.array(
     [
-        train_against(train_images, noise_like[:2400], seed, lengths, looks)[1]
+        train_against(train_images, noise_like[:COUNT], seed, lengths, looks)[1]
         for seed in range(RUNS)
     ]
 )  # (RUNS, looks, 4)
@@ -1060,19 +1061,21 @@ axes.legend(frameon=False)
 starved = [count for count, at in zip(looks, np.moveaxis(watched, 1, 0), strict=True)
            if np.median(at[:, 3] / at[:, 2]) > 100]  # fmt: skip
 print(
-    f"a hundred times shorter from update {starved[0] if starved else '–'}; your guess: {my_guess}"
+    f"a hundred times shorter, of the moments that we looked at, from update "
+    f"{starved[0] if starved else '–'}; your guess: {my_guess}"
 )
 Picture(figure, "as D practises, the saturating gradient dies while the other one lives")
 
 # %% [markdown]
-# Measured in hundreds of thousands of weights, the ratio is what one derivative of one logit says it is.
+# Measured in all of G's weights at once, the ratio is nearly what one derivative of one logit says it is. (Not
+# quite: the 64 images of a batch have 64 logits.)
 #
 # ## 7 · What goes wrong
 #
 # | often printed | right |
 # |:--|:--|
 # | $\min_G\max_DL_D$, with $L_D=-[\log D(x)+\log(1-D(G(z)))]$ | $\min_G\max_D\;\mathbb E\log D(x)+\mathbb E\log(1-D(G(z)))$; and $-\log D(G(z))$ for G is another game, not zero-sum |
-# | G's loss is BCE(fake image, 0), D never called | BCE(1, D(G(z))) |
+# | G's loss is BCE(0, G(z)): label 0, and D never called | BCE(1, D(G(z))): label 1, of what D says |
 # | GANs get stuck in local optima | alternating gradients circle: it is an equilibrium that they look for, not an optimum |
 #
 # Four exhibits of the bug museum belong to this chapter. Each runs here, broken form beside right form.
@@ -1113,8 +1116,8 @@ except NotYet as message:
 # ## 9 · Questions people ask
 #
 # **Should D be trained to perfection before each step of G?** Then 3.5 holds to the letter, and with the
-# saturating loss G starves. In practice one or a few updates are enough: a D that lags a little is still
-# right about directions.
+# saturating loss G starves. In practice one or a few updates are enough: G needs no more than the direction in
+# which D's opinion rises.
 #
 # **D's accuracy is 50 %. Have we converged?** Or D has learnt nothing. $D=\tfrac12$ is what an equilibrium
 # looks like, and what a beginner looks like. Train a fresh D and see how many nats it reads (section 5).
@@ -1126,14 +1129,15 @@ except NotYet as message:
 # theorems are easier, and with it the exact circles; what it costs is 3.5: a preference for leaving
 # things out.
 #
-# **Is mode collapse a circle, too?** Often. A G that has collapsed is chased by D from mode to mode. Chapter
-# 04 shows it as a piano roll.
+# **Is mode collapse a circle, too?** It can be: a G that has collapsed is chased by D from mode to mode. Chapter
+# 04 will show it as a piano roll.
 #
 # **What if $p$ and $q$ have no densities, such as images on a thin sheet?** Then they can be disjoint, JS is
 # $\log2$ however near they are, and a perfect D is flat. It is the subject of chapter 04.
 #
-# **Do real GANs really circle?** Not in two dimensions; but the eigenvalues of their games have imaginary
-# parts, momentum makes them worse (chapter 03, section 3.6), and R₁ is in many recipes that work.
+# **Do real GANs really circle?** Not in two dimensions; but where the eigenvalues of their games were measured,
+# they had imaginary parts (Berard et al. 2020), momentum makes those worse (chapter 03, section 3.6), and R₁ is
+# in many recipes that work.
 #
 # ### Summary
 #
@@ -1158,6 +1162,7 @@ except NotYet as message:
 #   Dirac-GAN), §4 (R₁).
 # - Nagarajan & Kolter 2017, *Gradient descent GAN optimization is locally stable*.
 # - Gidel et al. 2019, *A variational inequality perspective on generative adversarial networks*
-#   (extragradient and averaging).
+#   (extragradient and averaging); Berard et al. 2020, *A closer look at the optimization landscapes of generative
+#   adversarial networks* (rotation, measured).
 #
 # **Next:** chapter 03 puts the two players into convolutions and lets them loose on digits.

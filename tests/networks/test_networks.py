@@ -262,6 +262,18 @@ def test_a_patchgan_logit_sees_its_patch_and_nothing_else(randomise, downsamplin
     assert np.subtract(second, first).tolist() == [stride, stride, 0, 0]
 
 
+def test_a_patchgan_of_smaller_photographs_sees_their_pixels_repeated(randomise):
+    smaller = randomise(build_patchgan(base_filters=2, downsamplings=1, factor=4))
+    plain = build_patchgan(base_filters=2, downsamplings=1)
+    plain.set_weights(smaller.get_weights())
+    degraded, image = inputs_of([(2, 4, 6, 3), (2, 16, 24, 3)])
+    repeated = degraded.repeat(4, axis=1).repeat(4, axis=2)
+    np.testing.assert_array_equal(smaller([degraded, image]), plain([repeated, image]))
+    assert np.ptp(smaller([degraded, image])) > 1e-3
+    fixed = build_patchgan((16, 24, 3), base_filters=2, factor=4)
+    assert fixed.input_shape == [(None, 4, 6, 3), (None, 16, 24, 3)]
+
+
 @pytest.mark.parametrize(
     "build",
     [

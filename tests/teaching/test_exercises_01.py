@@ -166,6 +166,7 @@ WRONG = [
     ("01.3", found_in_the_wild, r"6\.02 dB low: your peak is 1, the range is 2"),
     ("01.3", psnr_with(peak=np.max), r"your peak is the brightest pixel"),
     ("01.3", psnr_with(peak=np.ptp), r"width of one picture's values"),
+    ("01.3", psnr_with(peak=lambda a: 2.0), r"your peak is 2, the range is 255"),
     ("01.3", psnr_with(pooled=True), r"average per-image PSNRs"),
     ("01.3", psnr_with(wraps=True), r"wrap around.*before you subtract"),
     ("01.3", psnr_with(factor=20), r"twice too much"),

@@ -162,6 +162,7 @@ WRONG = [
     ("02.2", undecided_in_the_tails, r"in the tails one of the two .* start from log densities"),
     ("02.3", losses_with(d=lambda c, r, f, one, zero: c(r, one) + c(f, zero)), r"swapped.*y_true"),
     ("02.3", losses_with(logits=False), r"from_logits=True"),
+    ("02.3", lambda r, f: (np.logaddexp(0, -r) + np.logaddexp(0, f),) * 2, r"a mean over images"),
     ("02.3", losses_with(d=lambda c, r, f, one, zero: c(zero, r) + c(one, f)), r"real is 1, fake"),
     ("02.3", losses_with(d=lambda c, r, f, one, zero: (c(one, r) + c(zero, f)) / 2), r"half of"),
     ("02.3", losses_with(g=lambda c, r, f, one, zero: c(zero, f)), r"towards the label 0"),

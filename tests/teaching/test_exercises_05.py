@@ -143,6 +143,17 @@ def without_the_half(eigenvalues, nats):
     return level_by_bisection(eigenvalues, nats / 2)
 
 
+def one_largest_for_all(log_joint, log_q):
+    """Take the largest weight of all images out of every image's sum."""
+    weights = log_joint - log_q
+    return weights.max() + np.log(np.exp(weights - weights.max()).mean(0))
+
+
+def never_below_the_smallest(eigenvalues, nats):
+    """Look for the level between the eigenvalues only: right until all directions are active."""
+    return max(level_by_bisection(eigenvalues, nats), eigenvalues.min())
+
+
 def all_directions(eigenvalues, nats):
     return np.exp(np.mean(np.log(eigenvalues)) - 2 * nats / len(eigenvalues))
 
@@ -170,6 +181,7 @@ WRONG = [
     ("05.3", lambda p, q: logsumexp(p - q, axis=0), r"too high by exactly log"),
     ("05.3", lambda p, q: (p - q).mean(0), r"the ELBO again"),
     ("05.3", lambda p, q: np.log(np.exp(p - q).mean(0)), r"largest out of the sum"),
+    ("05.3", one_largest_for_all, r"each image's largest out of the sum"),
     ("05.3", lambda p, q: logsumexp(p - q, axis=0).mean(), r"one bound an image"),
     ("05.3", lambda p, q: logsumexp(p - q, axis=1), r"averaged over images"),
     ("05.4", encoder(lambda w, s, n: w / s, best_log_variance), r"forgets the prior"),
@@ -182,6 +194,7 @@ WRONG = [
     ("05.5", all_directions, r"spends 0, it earns nothing"),
     ("05.5", in_bits, r"in bits"),
     ("05.5", without_the_half, r"half of what was asked for"),
+    ("05.5", never_below_the_smallest, r"falls steadily"),
     ("05.5", lambda e, n: 0.0, r"positive and finite"),
     ("05.5", lambda e, n: np.median(e), r"falls steadily"),
 ]  # fmt: skip

@@ -113,18 +113,19 @@ def mean_psnr(answer, draw):
         if abs(said - right) < 0.02:
             continue
         low = right - said
-        if as_bytes:
-            raise NotYet(
-                f"{said:.2f} dB for 8-bit integers, {right:.2f} for the same pictures as floats: "
-                "integers wrap around (3 − 5 is 254); convert before you subtract"
-            )
         for peak, whose in (
             (1.0, "1"),
+            (DATA_RANGE, f"{DATA_RANGE:g}"),
             (a.max(), "the brightest pixel"),
             (np.ptp(a), "the width of one picture's values"),
         ):
             if abs(low - 20 * np.log10(data_range / peak)) < 0.01:
                 raise NotYet(f"{low:.2f} dB low: your peak is {whose}, the range is {data_range:g}")
+        if as_bytes:
+            raise NotYet(
+                f"{said:.2f} dB for 8-bit integers, {right:.2f} for the same pictures as floats: "
+                "integers wrap around (3 − 5 is 254); convert before you subtract"
+            )
         if abs(low - 10 * np.log10(data_range)) < 0.01:
             raise NotYet(f"{low:.2f} dB low: the peak is squared, as the error is")
         if abs(said - 2 * right) < 0.04:

@@ -111,9 +111,13 @@ def two_losses(answer, draw):
         real, fake = (draw.normal(mean, 2, (size, 1)).astype(np.float32) for mean in (1.0, -1.5))
         real, fake = tf.constant(real), tf.constant(fake)
         ones, zeros = tf.ones_like(real), tf.zeros_like(fake)
-        got = [float(np.mean(value)) for value in answer(real, fake)]
-        if len(got) != 2:
-            raise NotYet(f"{len(got)} numbers came out: D's loss and G's loss are wanted")
+        made = [np.asarray(value) for value in answer(real, fake)]
+        if len(made) != 2:
+            raise NotYet(f"{len(made)} things came out: D's loss and G's loss are wanted")
+        if any(value.size != 1 for value in made):
+            shapes = " and ".join(str(value.shape) for value in made)
+            raise NotYet(f"shapes {shapes} came out: each loss is one number, a mean over images")
+        got = [value.item() for value in made]
         right = float(discriminator_cross_entropy(real, fake)), float(on_logits(ones, fake))
 
         def same(player, value, got=got):

@@ -141,7 +141,8 @@ def importance_weighted(answer, draw):
     for samples, level in ((1, -3.0), (int(draw.integers(4, 9)), -5.0), (50, -2000.0)):
         count = int(draw.integers(9, 15))
         log_q = draw.normal(size=(samples, count)) * 2
-        log_joint = level + log_q + draw.normal(size=(samples, count)) * 1.5
+        each = level * np.linspace(0.5, 1.5, count)  # no two images are equally probable
+        log_joint = each + log_q + draw.normal(size=(samples, count)) * 1.5
         weights = log_joint - log_q
         right = logsumexp(weights, axis=0) - np.log(samples)
         with np.errstate(all="ignore"):
@@ -155,7 +156,7 @@ def importance_weighted(answer, draw):
         if not np.all(np.isfinite(got)):
             raise NotYet(
                 f"not a finite number where log p(x, z) is about {level:.0f}: exp of that is 0 in "
-                "a computer; take the largest out of the sum first (logsumexp)"
+                "a computer; take each image's largest out of the sum first (logsumexp)"
             )
         if samples > 1 and np.allclose(got, right + np.log(samples), atol=1e-4):
             raise NotYet(
@@ -236,7 +237,7 @@ def _judge_encoder(projected, squared, noise, mean, log_variance, gap):
 
 def water_level(answer, draw):
     """05.5: the level βσ² at which a linear VAE spends a given number of nats."""
-    for count, share in ((4, 0.2), (40, 0.1), (int(draw.integers(20, 90)), 0.6)):
+    for count, share in ((4, 0.2), (40, 0.1), (int(draw.integers(20, 90)), 0.6), (6, 1.3)):
         values = np.sort(np.exp(draw.normal(size=count) * 2))[::-1]
         full = 0.5 * np.sum(np.log(values / values[-1]))
         nats = float(share * full)

@@ -1,0 +1,85 @@
+"""The command of restoration: enhance."""
+
+import sys
+import time
+from functools import partial
+
+from gan_keras.errors import UserError
+
+
+def add_commands(add, quiet):
+    """Add the command's parser.
+
+    Args:
+        add: Callable (name, function, help) → the command's parser.
+        quiet: Called before TensorFlow is imported.
+    """
+    c = add("enhance", _enhance, "Restore photographs: files, or folders with all they hold.")
+    c.set_defaults(quiet=quiet)
+    c.add_argument("paths", nargs="+", metavar="PATH")
+    which = c.add_mutually_exclusive_group()
+    which.add_argument("--task", default="denoise", help="a shipped enhancer: see `list`")
+    which.add_argument("--model", help="a run or a .keras file of your own")
+    c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
+    c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
+    add_realism(c)
+    c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
+    where = c.add_mutually_exclusive_group()
+    where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
+    where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
+    c.add_argument("--resume", action="store_true", help="leave out what is in OUT already")
+    c.add_argument(
+        "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
+    )
+
+
+def add_realism(command):
+    """Add the dial from fidelity to realism to a command that loads enhancers."""
+    dial = "0 (fidelity) to 1 (detail may be invented), where the task has such a version"
+    command.add_argument("--realism", type=float, default=0.0, help=dial)
+    own = "what --realism leads to: a run of your own, fine-tuned from the model"
+    command.add_argument("--realism-model", metavar="MODEL", help=own)
+
+
+def _enhance(args):
+    args.quiet()
+    from tqdm import tqdm
+
+    from gan_keras.data.photo_files import pair_up
+    from gan_keras.restoration.changes import map_of_changes, marked, read_mask
+    from gan_keras.restoration.enhancer import Enhancer
+    from gan_keras.restoration.files import write_image
+
+    jobs = pair_up(args.paths, args.out)
+    dials = {"strength": args.strength, "best": args.best}
+    model = args.model or args.task
+    enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
+    if args.resume:  # a file that is there is whole
+        jobs = {target: source for target, source in jobs.items() if not target.exists()}
+    mask = partial(read_mask, args.mask) if args.mask else None
+    mask = partial(marked, args.mask_colour) if args.mask_colour else mask
+    failed, started = [], time.monotonic()
+    with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
+        for target, source in jobs.items():
+            done = bar.n
+
+            def on_tile(share, done=done):
+                bar.n = done + share
+                bar.refresh()
+
+            try:
+                before, after = enhancer.enhance_file(source, target, mask, on_tile)
+                if args.show_changes:
+                    changes = map_of_changes(before, after)
+                    write_image(target.with_name(f"{target.name}.changes.png"), changes)
+            except UserError as error:
+                failed.append(str(error))
+            bar.n = done + 1
+            bar.refresh()
+    if failed and len(failed) == len(jobs):
+        raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
+    for reason in failed:
+        print(f"skipped: {reason}", file=sys.stderr)
+    count, minutes = len(jobs) - len(failed), max(time.monotonic() - started, 1e-9) / 60
+    print(f"{count} of {len(jobs)} restored, {count / minutes:.0f} a minute: {args.out}")
+    return 1 if failed else 0

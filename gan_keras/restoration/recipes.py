@@ -1,0 +1,63 @@
+"""What the enhancers' recipes change about that of `denoise`: plain data for `gan_keras.recipes`.
+
+Each fidelity recipe is meant for about an hour on two cores. A NAME-realism fine-tunes NAME, or the
+shipped network of that name, as pix2pix, and ships as NAME_realism.
+"""
+
+_HOUR = {"crop": 96, "batch_size": 4, "epochs": 40}  # of 1000 steps
+_REALISM = {
+    "algorithm": "pix2pix",
+    "learning_rate": 1e-4,
+    "beta_1": 0.5,  # pix2pix §3.3
+    "schedule": "linear",
+    "epochs": 10,
+    "algorithm_settings": {"l1_weight": 10.0, "average_decay": 0.999},
+}
+_ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 16, "factor": 4}
+_QUARTER = {"name": "downsample", "factor": 4}
+_OUT_OF_FOCUS = {"name": "gaussian_blur", "sigma": (0.5, 3)}
+_MOVED = {"name": "motion_blur", "length": (3, 20)}
+_SENSOR = {"name": "gaussian_noise", "sigma": (0, 4)}
+
+ENHANCERS = {
+    "super-resolve": {
+        "title": "Four times larger, trained by L1 alone; ships as `super_resolve`",
+        "network": _ENLARGING,
+        "degradation": _QUARTER,
+        **(_HOUR | {"crop": 128, "epochs": 32}),  # 32 pixels of the small photograph
+    },
+    "auto": {
+        "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
+        "degradation": [
+            {"name": "gaussian_blur", "sigma": (0.3, 2.2), "chance": 0.4},
+            {"name": "gaussian_noise", "sigma": (0, 50), "chance": 0.6},
+            {"name": "jpeg", "quality": (5, 95), "chance": 0.6},
+        ],
+        **_HOUR,
+    },
+    "inpaint": {
+        "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
+        "network": {"builder": "build_inpainter", "filters": (64, 96, 112), "blocks": (1, 2, 2)},
+        "degradation": {"name": "holes"},
+        **_HOUR,
+    },
+    "deblur": {
+        "title": "Sharpens what was out of focus or moved; ships as `deblur`",
+        "degradation": [{"one_of": [_OUT_OF_FOCUS, _MOVED]}, _SENSOR],
+        **_HOUR,
+    },
+    "denoise-realism": {
+        "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",
+        "start_from": "denoise",
+        "discriminator": {"base_filters": 48, "downsamplings": 2},
+        **_REALISM,
+    },
+    "super-resolve-realism": {
+        "title": "`super-resolve` fine-tuned against a PatchGAN: the other end of its dial",
+        "network": _ENLARGING,
+        "degradation": _QUARTER,
+        "start_from": "super-resolve",
+        "discriminator": {"base_filters": 32, "downsamplings": 3, "factor": 4},
+        **(_REALISM | {"crop": 128, "batch_size": 4}),
+    },
+}

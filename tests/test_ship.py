@@ -1,0 +1,57 @@
+"""tools/ship.py: from a run to a shipped enhancer, a task that is none of noise."""
+
+import json
+
+import numpy as np
+import pytest
+import ship
+
+import gan_keras
+from gan_keras import loading
+from gan_keras.evaluation import measure
+from gan_keras.recipes import get_recipe
+from gan_keras.training.run import train
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """Return an empty folder in place of `weights`."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr(loading, "WEIGHTS", folder)
+    monkeypatch.setattr(ship, "WEIGHTS", folder)
+    return folder
+
+
+def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_path):
+    recipe = get_recipe("super-resolve")
+    small = {"filters": 2, "blocks": 1}
+    recipe = recipe.replace(data=str(photo_folder), network=recipe.network | small, crop=32)
+    recipe = recipe.replace(steps_per_epoch=2, epochs=1, batch_size=2)
+    model = train(recipe, tmp_path / "run", "float32", say=lambda line: None)
+    ship.main(tmp_path / "run", "super_resolve", "all of it", "none", str(photo_folder))
+    card = json.loads((weights / "super_resolve.json").read_text())
+    methods = [row["method"] for row in card["results"]["photos"]]
+    assert methods == ["do nothing", "bicubic", "Lanczos", "super_resolve"]
+    assert card["bad_at"] == "all of it" and "bicubic" in (weights / "super_resolve.md").read_text()
+    enhancer = gan_keras.Enhancer.load("super-resolve")
+    assert enhancer.scale == 4
+    for shipped, trained in zip(enhancer.network.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(shipped, trained, rtol=1e-3, atol=1e-6)  # float16
+    table = []  # with no more said, on the photographs that are always there
+    measure(["super-resolve"], say=table.append)
+    assert table[0] == "photos: {'name': 'downsample', 'factor': 4}"
+    assert table[1].startswith("means over 2 photographs")
+
+
+def test_a_denoiser_is_measured_at_one_sigma(weights):
+    """As the README's table has it, and whatever range it was trained for."""
+    card = {
+        "recipe": {"data": "train", "degradation": {"name": "gaussian_noise", "sigma": [0, 55]}}
+    }
+    (weights / "denoise.json").write_text(json.dumps(card))
+    (weights / "denoise.keras").write_bytes(b"")
+    from gan_keras.evaluation import _shipped_damage
+
+    assert loading.shipped_recipe("denoise") == card["recipe"]
+    assert _shipped_damage("denoise") == _shipped_damage("runs/mine") == {}
