@@ -763,8 +763,8 @@ Picture(
 #
 # Now the row of the game, and read it as you would a stranger's. Detail has risen, PSNR has fallen, as 3.4 wants it. A
 # success? Look at D's loss above: **0.69, the number of ignorance**. In a minute she has not learnt to tell this denoiser's
-# patches from real ones; it is too good for so short a game. Yet as many steps of L1 alone, the control, add no
-# such detail. So it came from the gradient of a judge who knows nothing: it is texture, but nobody has checked it
+# patches from real ones; it is too good for so short a game. Yet as many steps of L1 alone, the control, add only
+# a small part of that detail. So most of it came from the gradient of a judge who knows nothing: it is texture, but nobody has checked it
 # against photographs, and the fifth column says that it is not the original's. *A measure that moves the right way is no
 # proof that the mechanism works.* Without the control and the loss beside it, that row would have been printed as a
 # result. (On half-hidden digits the judge did know something, and there the mechanism showed: 6.1.)
@@ -939,9 +939,9 @@ table(
 # %% [markdown]
 # By PSNR the network beats non-local means on all four, on kinds of pictures that it has never seen: noise is noise, and
 # edges are edges. Letters stay letters. Now look for what is *small and faint*. The retina's fine vessels and the moon's
-# small craters are gone. And the phantom is the honest test, because there we know what is true. The discs between the dark
-# ellipses and the row of three at the lower edge, drawn there to stand for what a physician looks for, have nearly
-# vanished, while the flat parts have got clouds where there is *nothing*. The picture with the best PSNR has lost what the
+# small craters are gone. And the phantom is the honest test, because there we know what is true. The small disc between the
+# dark ellipses, drawn there to stand for what a physician looks for, keeps less than a third of its contrast, the row of
+# three at the lower edge can hardly be made out, and the flat parts have got clouds where there is *nothing*. The picture with the best PSNR has lost what the
 # picture was taken for. **Do not diagnose from an enhanced image, and do not let anybody else do it:** `gan-keras enhance
 # --show-changes` shows what was changed.
 #
