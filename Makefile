@@ -26,8 +26,8 @@ notebooks: .venv/ready  # executes every chapter in full: some minutes each
 	$(BIN)/python tools/exercises.py release
 	$(BIN)/python tools/exercises.py solutions
 
-benchmark: .venv/ready
-	$(BIN)/python benchmarks/dcgan_step.py
+benchmark: .venv/ready  # some minutes, on a quiet machine; writes benchmarks/results/LATEST.md
+	$(BIN)/python benchmarks/latest.py
 
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) \

@@ -55,6 +55,29 @@ def size_of(path):
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def build_homes(enhancer, folder, side):
+    """Export an enhancer into each home.
+
+    Args:
+        enhancer: An `Enhancer`.
+        folder: For the files; to be kept as long as the homes are.
+        side: Side of LiteRT's one size of input, in pixels.
+
+    Returns:
+        ({name: function of float32 (1, side, side, 3) in [-1, 1]}, {name: bytes}).
+    """
+    homes = {"Keras": lambda image: enhancer.network(image, training=False).numpy()}
+    sizes = {"Keras": 4 * enhancer.network.count_params()}
+    version = export_enhancer(enhancer, "model", folder)
+    homes["SavedModel"], sizes["SavedModel"] = saved_model(version), size_of(version)
+    for kind, suffix in SUFFIXES.items():
+        path = folder / f"model{suffix}"
+        export_as(enhancer, kind, path, side)
+        homes[kind] = onnx(path) if kind == "onnx" else litert(path)
+        sizes[kind] = size_of(path)
+    return homes, sizes
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", nargs="?", default="denoise")
@@ -65,16 +88,8 @@ def main():
     photograph = from_uint8(data.coffee())[: args.side, 100 : 100 + args.side]
     noisy = photograph + generator.normal(0, 25 * GREY_LEVEL, photograph.shape)
     image = np.clip(noisy, -1, 1).astype(np.float32)[None]
-    homes = {"Keras": lambda image: enhancer.network(image, training=False).numpy()}
-    sizes = {"Keras": 4 * enhancer.network.count_params()}
     with tempfile.TemporaryDirectory() as folder:
-        version = export_enhancer(enhancer, "model", folder)
-        homes["SavedModel"], sizes["SavedModel"] = saved_model(version), size_of(version)
-        for kind, suffix in SUFFIXES.items():
-            path = Path(folder) / f"model{suffix}"
-            export_as(enhancer, kind, path, args.side)
-            homes[kind] = onnx(path) if kind == "onnx" else litert(path)
-            sizes[kind] = size_of(path)
+        homes, sizes = build_homes(enhancer, Path(folder), args.side)
         expected = np.clip(homes["Keras"](image), -1, 1)
         seconds = {name: [] for name in homes}
         for _ in range(args.rounds + 1):

@@ -9,7 +9,14 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gan_keras"
 SHELL = ("cli.py", "commands.py", "__main__.py", "demo.py", "evaluation.py", "plots.py")
-SHELL += ("report.py", "classical.py", "multi_worker.py", "replicas.py", "profiling.py")
+SHELL += (
+    "report.py",
+    "classical.py",
+    "multi_worker.py",
+    "replicas.py",
+    "profiling.py",
+    "unet_256.py",
+)
 ASIDE = ("serving", "teaching")
 CORE = [
     path

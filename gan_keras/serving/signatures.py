@@ -15,7 +15,6 @@ import tensorflow as tf
 from gan_keras.algorithms.latents import count_classes
 from gan_keras.data.ranges import from_unit, to_unit
 from gan_keras.networks.receptive_field import receptive_field
-from gan_keras.serving.bicubic import Bicubic
 from gan_keras.serving.codec import decode, encode, enlarge
 from gan_keras.serving.tiling import apply_tiled
 
@@ -39,30 +38,19 @@ class Signature:
 
 
 def as_float32(network):
-    """Return a network that computes in float32 on images of any size, with the same weights.
+    """Return a network that computes in float32, with the same weights.
 
-    A training may have used bfloat16, which is slow or missing on a server's processor; and Keras'
-    bicubic layer cannot be exported for any size.
+    A training may have used bfloat16, which is slow or missing on a server's processor.
     """
-
-    def served(layer):
-        return layer.compute_dtype == "float32" and not _is_bicubic(layer)
-
-    if all(map(served, network.layers)):
+    if all(layer.compute_dtype == "float32" for layer in network.layers):
         return network
 
     def copy(layer):
-        if _is_bicubic(layer):
-            return Bicubic(layer.size[0], name=layer.name, dtype="float32")
         return type(layer).from_config(layer.get_config() | {"dtype": "float32"})
 
     copied = keras.models.clone_model(network, clone_function=copy)
     copied.set_weights(network.get_weights())
     return copied
-
-
-def _is_bicubic(layer):
-    return getattr(layer, "interpolation", None) == "bicubic"
 
 
 def enhancer_signatures(network, max_pixels=MAX_PIXELS):

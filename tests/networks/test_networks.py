@@ -21,6 +21,7 @@ from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.networks.unet import build_unet
+from gan_keras.networks.unet_256 import build_unet_256
 
 PHOTO = (2, 32, 48, 3)
 BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
@@ -69,6 +70,7 @@ BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
         [(1, 6, 10, 1)],
     ),
     "unet": (lambda: build_unet(base_filters=4, depth=4), [PHOTO], [PHOTO]),
+    "unet 256": (lambda: build_unet_256(base_filters=2), [(1, 256, 256, 3)], [(1, 256, 256, 3)]),
     "patchgan": (lambda: build_patchgan(base_filters=4), [PHOTO] * 2, [(2, 4, 6, 1)]),
     "normalised patchgan": (
         lambda: build_patchgan(base_filters=4, downsamplings=1, normalize=True),
@@ -186,6 +188,29 @@ def test_an_untrained_enhancer_does_nothing(build, policy):
     keras.config.set_dtype_policy(policy)
     images = inputs_of([PHOTO])
     np.testing.assert_array_equal(build()(images), images)
+
+
+def test_the_papers_pix2pix_networks_have_its_parameters():
+    """Isola et al. 2017, appendix 6.1, by hand: 16 weights a kernel and pair of channels."""
+    down = 3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 4 * 512 * 512
+    up = 512 * 512 + 3 * 1024 * 512 + 1024 * 256 + 512 * 128 + 256 * 64 + 128 * 3
+    norms = 2 * (128 + 256 + 4 * 512) + 2 * (4 * 512 + 256 + 128 + 64)
+    biases = 64 + 512 + 3  # of the three layers without a norm
+    assert build_unet_256().count_params() == 16 * (down + up) + norms + biases == 54_414_531
+    judge = 6 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1
+    norms, biases = 2 * (128 + 256 + 512), 64 + 128 + 256 + 512 + 1
+    assert build_patchgan(normalize=True).count_params() == 16 * judge + norms + biases
+
+
+def test_the_papers_unet_keeps_its_dropout_where_it_is_told_to(randomise):
+    network = randomise(build_unet_256(base_filters=2))
+    image = inputs_of([(1, 256, 256, 3)])
+    still, drawn = ([network(image, training=t).numpy() for _ in "ab"] for t in (False, True))
+    np.testing.assert_array_equal(*still)
+    assert np.abs(drawn[0] - drawn[1]).max() > 1e-3
+    assert np.abs(still[0]).max() <= 1
+    assert network.get_layer("down_7").output.shape[1:3] == (1, 1)
+    assert len([layer for layer in network.layers if isinstance(layer, layers.Dropout)]) == 3
 
 
 def test_encoder_returns_mean_and_log_variance_in_that_order():

@@ -1,64 +1,20 @@
 """Enlarging networks leave Keras whole: any size, every format."""
 
-import keras
 import numpy as np
 import pytest
 
 import gan_keras
 from gan_keras.networks.restorer import build_super_resolver
-from gan_keras.serving.bicubic import Bicubic
 from gan_keras.serving.export import export_enhancer
-from gan_keras.serving.signatures import as_float32
 
 
-def with_a_bicubic_shortcut():
-    """Build a network of one's own, as of Kim et al. 2016."""
-    given = keras.Input((None, None, 3))
-    larger = keras.layers.UpSampling2D(4, interpolation="bicubic")(given)
-    change = keras.layers.Conv2D(3, 5, padding="same")(larger)
-    return keras.Model(given, keras.layers.Add()([larger, change]))
-
-
-@pytest.fixture(params=["ours", "bicubic"])
-def enlarger(request, randomise):
-    ours = request.param == "ours"
-    network = build_super_resolver(filters=4, blocks=1) if ours else with_a_bicubic_shortcut()
-    return randomise(network)
+@pytest.fixture
+def enlarger(randomise):
+    return randomise(build_super_resolver(filters=4, blocks=1))
 
 
 def images_of(*shape):
     return np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-
-
-@pytest.mark.parametrize("factor", [2, 4, 8])
-@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 2, 5, 3), (2, 17, 9, 1)])
-def test_it_is_the_layer_of_keras(factor, shape):
-    images = images_of(*shape)
-    expected = keras.layers.UpSampling2D(factor, interpolation="bicubic")(images)
-    np.testing.assert_allclose(Bicubic(factor)(images), expected, atol=1e-5)
-
-
-def test_three_times_by_hand():
-    """Of a step, one pixel beside it: Keys' kernel at distances of 4/3, 1/3, 2/3 and 5/3."""
-
-    def keys(d):
-        if d < 1:
-            return 1.5 * d**3 - 2.5 * d**2 + 1
-        return -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
-
-    row = np.float32([0, 0, 0, 1, 1, 1])[None, None, :, None]
-    larger = np.asarray(Bicubic(3)(row))[0, 0, :, 0]
-    assert larger[8] == pytest.approx(keys(2 / 3) + keys(5 / 3), abs=1e-6)
-    assert larger[9] == pytest.approx(keys(1 / 3) + keys(4 / 3), abs=1e-6)
-
-
-def test_a_served_enlarger_computes_the_same(enlarger):
-    served = as_float32(enlarger)
-    assert as_float32(served) is served
-    kinds = [getattr(layer, "interpolation", None) for layer in served.layers]
-    assert "bicubic" not in kinds
-    images = images_of(1, 13, 22, 3)
-    np.testing.assert_allclose(served(images), enlarger(images), atol=1e-5)
 
 
 def test_a_saved_model_enlarges_any_size(enlarger, tmp_path, smooth, encoded, decoded):
