@@ -39,7 +39,7 @@ CHAPTERS = {
     "12": "Serving",
     "13": "Frontiers",
 }
-WRITTEN = ("01", "02", "03", "05")
+WRITTEN = ("01", "02", "03", "05", "06")
 DPI = 110  # of a `Picture`
 
 

@@ -109,6 +109,50 @@ museum.show(12, heading=False)
 museum.show(13, heading=False)
 
 # %% [markdown]
+# ## Room 06: conditional GANs and pix2pix
+#
+# ### 14 · An enhancer that decodes fresh noise
+
+# %%
+museum.show(14, heading=False)
+
+# %% [markdown]
+# ### 15 · Scaled to [-1, 1] twice
+
+# %%
+museum.show(15, heading=False)
+
+# %% [markdown]
+# ### 16 · A normalisation of one number
+
+# %%
+museum.show(16, heading=False)
+
+# %% [markdown]
+# ### 17 · Crops drawn before `.cache()`
+
+# %%
+museum.show(17, heading=False)
+
+# %% [markdown]
+# ### 18 · PSNR with a peak of 1
+
+# %%
+museum.show(18, heading=False)
+
+# %% [markdown]
+# ### 23 · Testing in training mode
+
+# %%
+museum.show(23, heading=False)
+
+# %% [markdown]
+# ### 27 · The degraded image as "real"
+
+# %%
+museum.show(27, heading=False)
+
+# %% [markdown]
 # ## How a case is made
 #
 # A few lines each: the broken form, the right form, one check for both.

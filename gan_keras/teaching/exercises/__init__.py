@@ -14,7 +14,7 @@ import numpy as np
 from gan_keras.errors import UserError
 from gan_keras.teaching.show import table
 
-CHAPTERS = ("01", "02", "03", "05")
+CHAPTERS = ("01", "02", "03", "05", "06")
 SEED = "GRADING_SEED"
 
 

@@ -63,6 +63,7 @@ ROOMS = {  # chapter → the module with its exhibits, a dictionary `EXHIBITS`
     "02": "chapter_02",
     "03": "chapter_03",
     "05": "chapter_05",
+    "06": "chapter_06",
 }
 
 CATALOGUE = [
