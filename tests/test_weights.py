@@ -22,7 +22,7 @@ NAMES = gan_keras.shipped()
 
 def test_the_shipped_models_are_these():
     digits = ["digit_classifier", "digits", "digits_by_class", "fashion"]
-    assert NAMES == ["denoise", *digits, "super_resolve", "vae"]
+    assert ["denoise", *digits, "super_resolve", "vae"] == NAMES
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
 
 
