@@ -1,33 +1,10 @@
-"""Chapter 01's exercises: right, right otherwise, wrong in typical ways, and the stub."""
+"""Chapter 01's exercises: right answers written another way, and typical wrong ones."""
 
-import nbformat
 import numpy as np
-import pytest
-from exercises import assignments, grade, source_notebook
+from answers import solution
 from scipy import ndimage
 
 from gan_keras.data.ranges import to_unit
-from gan_keras.teaching.exercises import NotYet, check, exercises, ladder
-from notebooks import NOTEBOOKS
-
-SCRIPT = next(script for script in assignments() if script.stem.startswith("01"))
-CELLS = [
-    cell.metadata["nbgrader"] | {"source": cell.source} for cell in source_notebook(SCRIPT).cells
-]
-GRADED = [exercise.number for exercise in exercises("01") if exercise.inspect]
-
-
-def number_of(cell):
-    return cell["grade_id"].split("-")[0].replace("_", ".")
-
-
-def solution(number):
-    """Run the solution's cell, and return the last function that it defines."""
-    names = {"np": np}
-    (source,) = (c["source"] for c in CELLS if c["solution"] and number_of(c) == number)
-    exec(source, names)
-    return [thing for thing in names.values() if callable(thing)][-1]
-
 
 # Right, written another way
 
@@ -185,71 +162,3 @@ WRONG = [
     ("01.5", lambda image, mse: [to_unit(image)] * 2, r"at most"),
     ("01.5", lambda image, mse: [image[:50]] * 2, r"two pictures of shape"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("number", GRADED)
-def test_the_solution_passes_with_any_seed(number, monkeypatch, capsys):
-    answer, seeds = solution(number), ("1", "20", "333")
-    check(number, answer)
-    for seed in seeds:
-        monkeypatch.setenv("GRADING_SEED", seed)
-        check(number, answer, hidden=True)
-    assert capsys.readouterr().out.count("passed") == 1 + len(seeds)
-
-
-@pytest.mark.parametrize("number", GRADED)
-def test_right_answers_written_another_way_pass(number, monkeypatch):
-    monkeypatch.setenv("GRADING_SEED", "7")
-    for hidden in (False, True):
-        check(number, OTHERWISE[number], hidden)
-
-
-@pytest.mark.parametrize(("number", "answer", "message"), WRONG)
-def test_typical_wrong_answers_get_the_message_that_helps(number, answer, message, monkeypatch):
-    monkeypatch.setenv("GRADING_SEED", "11")
-    with np.errstate(all="ignore"):
-        with pytest.raises(NotYet, match=rf"(?s)^{number}: .*{message}.*\(chapter 01 §"):
-            check(number, answer)
-        with pytest.raises(NotYet):
-            check(number, answer, hidden=True)
-
-
-def test_each_exercise_has_two_wrong_answers_or_more():
-    numbers = [number for number, _, _ in WRONG]
-    assert all(numbers.count(number) >= 2 for number in GRADED)
-
-
-@pytest.mark.parametrize("number", GRADED)
-def test_the_stub_says_that_it_is_the_stub(number):
-    def stub(*_):
-        raise NotImplementedError("your answer goes here")
-
-    with pytest.raises(NotYet, match=rf"{number}: this is still the stub"):
-        check(number, stub)
-
-
-def test_the_ladder_is_the_notebooks():
-    text = repr(ladder("01"))
-    assert all(exercise.title in text for exercise in exercises("01"))
-    points = {e.number: e.points for e in exercises("01")}
-    assert {number_of(c): c["points"] for c in CELLS if c["grade"]} == {
-        n: points[n] for n in GRADED
-    }
-    assert sum(points.values()) == 20
-
-
-@pytest.mark.slow
-def test_nbgrader_gives_the_solution_all_points_and_the_release_none(tmp_path):
-    name = f"{SCRIPT.stem}.ipynb"
-    sources = {c["grade_id"]: c["source"] for c in CELLS if c["solution"]}
-    for student in ("ada", "ben"):
-        notebook = nbformat.read(NOTEBOOKS / "exercises" / name, 4)
-        for cell in notebook.cells:
-            if student == "ada":
-                grade_id = cell.metadata["nbgrader"]["grade_id"]
-                cell.source = sources.get(grade_id, cell.source)
-        (tmp_path / "handins" / student).mkdir(parents=True)
-        nbformat.write(notebook, tmp_path / "handins" / student / name)
-    rows = grade(tmp_path / "handins", seed=5, out=tmp_path / "grades.csv")
-    assert [row["status"] for row in rows] == ["graded", "graded"]
-    assert [row["score"] for row in rows] == [20, 0] and rows[0]["of"] == 20
