@@ -65,10 +65,10 @@ class DCGAN(LatentGenerator, AdversarialModel):
             real_logits = self.discriminator(self._with(real, labels), training=True)  # D(x)
             fake_logits = self.discriminator(self._with(fake, labels), training=True)  # D(G(z))
             discriminator_loss = self._discriminator_objective(real_logits, fake_logits)
-            loss = discriminator_loss + self._r1(real, labels)
-            scaled_loss = scale_loss(self.discriminator_optimizer, loss)
+            scaled_loss = scale_loss(self.discriminator_optimizer, discriminator_loss)
         variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(scaled_loss, variables), variables)
+        gradients = self._add_r1(tape.gradient(scaled_loss, variables), real, labels)
+        self.discriminator_optimizer.apply(gradients, variables)
 
         # 2. Update the generator on another minibatch of z.
         latents = self.random_normal(shape, GENERATOR)  # z
@@ -85,18 +85,28 @@ class DCGAN(LatentGenerator, AdversarialModel):
         self.discriminator_accuracy.update_state(logits_accuracy(real_logits, fake_logits))
         return self._finish_step(discriminator_loss, generator_loss)
 
-    def _r1(self, images, labels):
-        """Return R₁ in the steps that take it, else 0."""
+    def _add_r1(self, gradients, images, labels):
+        """Add the gradient of R₁ to the discriminator's, in the steps that take it.
+
+        It is taken within the branch: XLA cannot look back through one whose batch has any size.
+        """
         if not self.r1_weight:
-            return 0.0
+            return gradients
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-        def penalty():
-            def judge(x):
-                return self.discriminator(self._with(x, labels), training=True)
+        def judge(x):
+            return self.discriminator(self._with(x, labels), training=True)
 
-            return self.r1_every * self.r1_weight * zero_centred_penalty(judge, images)
+        def penalised():
+            with tf.GradientTape() as tape:
+                r1 = self.r1_every * self.r1_weight * zero_centred_penalty(judge, images)
+                scaled = scale_loss(self.discriminator_optimizer, r1)
+            variables = self.discriminator.trainable_variables
+            added = tape.gradient(scaled, variables)
+            pairs = zip(gradients, added, strict=True)  # R₁ does not depend on the last bias
+            return [given if more is None else given + more for given, more in pairs]
 
-        return tf.cond(self.step % self.r1_every == 0, penalty, lambda: 0.0)
+        return tf.cond(self.step % self.r1_every == 0, penalised, lambda: gradients)
 
     def test_step(self, data):
         """Measure both losses and D's accuracy on held-out images, with the averaged G."""

@@ -91,7 +91,9 @@ def number(value):
 
 
 def table(header, *rows):
-    """Lay rows out as a Markdown table: words to the left, numbers (see `number`) to the right.
+    r"""Lay rows out as a Markdown table: words to the left, numbers (see `number`) to the right.
+
+    A bar in a cell, as in q(z|x), is no border; write a formula's as \mid.
 
     Args:
         header: Names of the columns.
@@ -100,6 +102,7 @@ def table(header, *rows):
 
     def line(cells):
         written = [number(c) if isinstance(c, float) else str(c) for c in cells]
+        written = [cell.replace("|", "&#124;") for cell in written]
         return f"| {' | '.join(written)} |"
 
     wordy = (

@@ -676,7 +676,7 @@ show_source(DCGAN.train_step)
 
 # %% [markdown]
 # Read it slowly once. The two `…_objective`s are the two functions of 3.1, and `random_normal` draws $z$.
-# `augment`, `power_iteration` and `_r1` do nothing here (they are chapter 04's), and neither do `_with`
+# `augment`, `power_iteration` and `_add_r1` do nothing here (they are chapter 04's), and neither do `_with`
 # (labels: 06) and `scale_loss` (16-bit numbers: 10). Four things deserve a second look.
 #
 # - **One tape a player, and gradients for that player's variables only.** While D learns, G is a

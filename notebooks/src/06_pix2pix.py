@@ -569,8 +569,6 @@ Picture(
 )
 
 # %% [markdown]
-# (The machine was busy when this page was made; on two quiet cores the three take 42 seconds.)
-#
 # None of these digits was trained on, and none was picked: they are every eighteenth of the test set, threes
 # first. This is the figure to remember. Where the right part decides, all three agree. Where it does not, *L2
 # paints both at once, L1 paints what a vote decides, and the GAN paints one.* It is not more right than the
@@ -700,8 +698,6 @@ continued = build_restorer(**settings)
 continued.set_weights(control.get_weights())
 
 # %% [markdown]
-# (36 seconds on two quiet cores; when this page was made the machine was busy.)
-#
 # Two photographs that nobody trained on, the middle of each, $\sigma=25$. Beside PSNR and SSIM we ask how much of the
 # *fine detail* is left: the power of what a small blur would remove, divided by that of the original. For the posterior mean
 # the law of total variance predicts it, in every band: power of the guess = power of the truth − error.

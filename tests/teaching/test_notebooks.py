@@ -104,6 +104,11 @@ def test_a_table_puts_words_left_and_numbers_right():
     ]  # fmt: skip
 
 
+def test_a_bar_in_a_cell_is_no_border():
+    (*_, row) = show.table(["mistake"], ["q(z|x) for p(x|z)"]).text.splitlines()
+    assert row.count("|") == 2 and row.replace("&#124;", "|") == "| q(z|x) for p(x|z) |"
+
+
 def test_numbers_have_three_digits_and_no_exponent_that_a_reader_must_decode():
     values = (0.25, 48.72, 999.4, 1723.4, 123456.0, 2.5e7, -1723.4, 6e-8)
     wanted = ["0.25", "48.7", "999", "1,720", "123,000", "2.5e+07", "-1,720", "6e-08"]
