@@ -197,7 +197,8 @@ def _info(args):
 def _quiet():
     """Keep TensorFlow's chatter, and Grappler's notes on remappers, off the terminal.
 
-    What its libraries say while they load no setting can stop: standard error is away meanwhile.
+    Its warning of too many traces counts those of all models together: each is traced once. What its
+    libraries say while they load no setting can stop: standard error is away meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
@@ -208,7 +209,9 @@ def _quiet():
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        import tensorflow  # noqa: F401
+        import tensorflow
+
+        tensorflow.get_logger().setLevel("ERROR")
     finally:
         os.dup2(kept, 2)
         os.close(kept)
