@@ -197,7 +197,7 @@ def _info(args):
 def _quiet():
     """Keep TensorFlow's chatter, and Grappler's notes on remappers, off the terminal.
 
-    Its warning of too many traces counts those of all models together: each is traced once. What its
+    Its warning of too many traces counts all models together: each is traced once. What its
     libraries say while they load no setting can stop: standard error is away meanwhile.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
