@@ -101,10 +101,9 @@ class DCGAN(LatentGenerator, AdversarialModel):
             with tf.GradientTape() as tape:
                 r1 = self.r1_every * self.r1_weight * zero_centred_penalty(judge, images)
                 scaled = scale_loss(self.discriminator_optimizer, r1)
-            variables = self.discriminator.trainable_variables
-            added = tape.gradient(scaled, variables)
-            pairs = zip(gradients, added, strict=True)  # R₁ does not depend on the last bias
-            return [given if more is None else given + more for given, more in pairs]
+            added = tape.gradient(scaled, self.discriminator.trainable_variables)
+            # None: R₁ does not depend on the last bias
+            return [g if r is None else g + r for g, r in zip(gradients, added, strict=True)]
 
         return tf.cond(self.step % self.r1_every == 0, penalised, lambda: gradients)
 

@@ -31,9 +31,8 @@ def build_patchgan(
         to this input".
     """
     init = keras.initializers.RandomNormal(0.0, 0.02)  # appendix 6.2
-    height, width, channels = image_shape
-    sides = (height and height // factor, width and width // factor)
-    degraded = keras.Input((*sides, channels), name="degraded")
+    sides = [side and side // factor for side in image_shape[:2]]
+    degraded = keras.Input((*sides, image_shape[2]), name="degraded")
     image = keras.Input(image_shape, name="image")
     enlarged = layers.UpSampling2D(factor, name="enlarged")(degraded) if factor > 1 else degraded
     x = layers.Concatenate(name="condition")([enlarged, image])

@@ -15,9 +15,8 @@ _REALISM = {
 }
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
-_OUT_OF_FOCUS = {"name": "gaussian_blur", "sigma": (0.5, 3)}
+_BLUR = {"name": "gaussian_blur", "sigma": (0.5, 3)}
 _MOVED = {"name": "motion_blur", "length": (3, 20)}
-_SENSOR = {"name": "gaussian_noise", "sigma": (0, 4)}
 
 ENHANCERS = {
     "super-resolve": {
@@ -43,7 +42,7 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": [{"one_of": [_OUT_OF_FOCUS, _MOVED]}, _SENSOR],
+        "degradation": [{"one_of": [_BLUR, _MOVED]}, {"name": "gaussian_noise", "sigma": (0, 4)}],
         **_HOUR,
     },
     "denoise-realism": {
