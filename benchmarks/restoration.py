@@ -81,11 +81,12 @@ def networks(name, dial, realism_from=None, blend="weights", best=False):
     if realism_from is None and name not in realism_tasks():
         return methods
     load = partial(Enhancer.load, name, realism_from=realism_from)
+    ends = enhancers[name], load(realism=1)
     for share in [share for share in dial if share > 0]:
         if blend != "outputs" or share == 1:
-            methods[f"{name}, realism {share:g}"] = _ours(load(realism=share))
+            enhancer = ends[1] if share == 1 else load(realism=share)
+            methods[f"{name}, realism {share:g}"] = _ours(enhancer)
         if blend != "weights" and share < 1:
-            ends = load(realism=0), load(realism=1)
             methods[f"{name}, outputs {share:g}"] = _mean_of_outputs(ends, share)
     return methods
 

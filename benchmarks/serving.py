@@ -8,8 +8,8 @@ Usage: python benchmarks/serving.py [MODEL] [--side 256] [--rounds 7]
 import argparse
 import os
 import tempfile
-import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import onnxruntime
 import tensorflow as tf
+from interleaved import take_turns
 from skimage import data
 
 import gan_keras
@@ -91,17 +92,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         homes, sizes = build_homes(enhancer, Path(folder), args.side)
         expected = np.clip(homes["Keras"](image), -1, 1)
-        seconds = {name: [] for name in homes}
-        for _ in range(args.rounds + 1):
-            for name, run in homes.items():
-                started = time.perf_counter()
-                run(image)
-                seconds[name].append(time.perf_counter() - started)
+        for run in homes.values():
+            run(image)  # warms up
+        runs = {name: partial(run, image) for name, run in homes.items()}
+        seconds = take_turns(runs, args.rounds, seconds=0)
         print(f"{args.model}, {args.side}×{args.side}, {os.cpu_count()} cores")
         print(f"{'':12} {'MB':>6} {'MP/s':>6}   difference in grey levels: mean, largest")
         for name, run in homes.items():
             difference = np.abs(np.clip(run(image), -1, 1) - expected) / GREY_LEVEL
-            speed = args.side**2 / 1e6 / np.median(seconds[name][1:])  # the first warms up
+            speed = args.side**2 / 1e6 / np.median(seconds[name])
             print(
                 f"{name:12} {sizes[name] / 1e6:6.2f} {speed:6.2f}   "
                 f"{difference.mean():.4f}, {difference.max():.4f}"

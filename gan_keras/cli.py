@@ -162,6 +162,7 @@ def _museum(args):
 def _list(args):
     from gan_keras.data.degradations import DEGRADATIONS
     from gan_keras.recipes import RECIPES
+    from gan_keras.restoration.recipes import SUFFIX
 
     print("recipes (gan-keras train RECIPE)")
     for recipe in RECIPES.values():
@@ -172,9 +173,9 @@ def _list(args):
     weights = Path(__file__).parent / "weights"
     print("shipped models")
     for path in sorted(weights.glob("*.keras")):
-        if path.stem.endswith("_realism"):
-            continue  # the other end of a task's dial
-        dial = "; --realism 0…1" if path.with_stem(f"{path.stem}_realism").exists() else ""
+        if path.stem.endswith(SUFFIX):
+            continue
+        dial = "; --realism 0…1" if path.with_stem(path.stem + SUFFIX).exists() else ""
         card = path.with_suffix(".md")
         print(f"  {path.stem:18} {card.read_text().splitlines()[0].lstrip('# ')}{dial}")
 

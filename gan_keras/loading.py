@@ -10,7 +10,6 @@ from gan_keras.errors import UserError
 from gan_keras.recipes import RECIPES
 
 WEIGHTS = Path(__file__).parent / "weights"
-_ALIASES = {"dejpeg": "auto"}
 
 
 def shipped():
@@ -20,7 +19,9 @@ def shipped():
 
 def task_name(name):
     """Return a task's name as shipped files have it: "super_resolve" for "super-resolve"."""
-    return _ALIASES.get(name, name.replace("-", "_")) if isinstance(name, str) else name
+    if not isinstance(name, str):
+        return name
+    return {"dejpeg": "auto"}.get(name, name.replace("-", "_"))
 
 
 def model_path(name_or_path):

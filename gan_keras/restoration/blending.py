@@ -10,8 +10,7 @@ import keras
 
 from gan_keras.errors import UserError
 from gan_keras.loading import shipped, task_name
-
-SUFFIX = "_realism"  # a task's adversarial version ships as TASK_realism
+from gan_keras.restoration.recipes import SUFFIX
 
 
 def realism_tasks():

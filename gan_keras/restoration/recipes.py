@@ -4,6 +4,7 @@ Each fidelity recipe is meant for half an hour to an hour on two cores. A NAME-r
 NAME, or the shipped network of that name, as pix2pix, and ships as NAME_realism.
 """
 
+SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
 _HOUR = {"crop": 96, "batch_size": 4, "epochs": 40}  # of 1000 steps
 _REALISM = {
     "algorithm": "pix2pix",

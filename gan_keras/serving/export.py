@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from gan_keras.errors import UserError
 from gan_keras.loading import WEIGHTS, load, run_settings, shipped, task_name
-from gan_keras.restoration.blending import SUFFIX
 from gan_keras.restoration.enhancer import Enhancer
+from gan_keras.restoration.recipes import SUFFIX
 from gan_keras.serving import signatures as served
 from gan_keras.serving.warmup import write_warm_up
 from gan_keras.training.checkpoint import atomic_path

@@ -14,12 +14,12 @@ from gan_keras.data.photo_files import photo_paths
 from gan_keras.data.ranges import from_integers, to_integers, to_uint8
 from gan_keras.errors import UserError
 from gan_keras.evaluation import test_photographs
-from gan_keras.loading import load, run_settings, shipped, shipped_card
+from gan_keras.loading import load, run_settings, shipped_card
 from gan_keras.plots import repeat_pixels, sample_grid
-from gan_keras.restoration.blending import SUFFIX
 from gan_keras.restoration.changes import map_of_changes, read_mask
 from gan_keras.restoration.enhancer import Enhancer
 from gan_keras.restoration.files import Picture, image_size, read_image, write_image
+from gan_keras.serving.export import exportable
 
 MAX_PIXELS = 40_000_000  # of a result: a minute or two on two cores, and half a gigabyte
 SHOWN_PIXELS, SHOWN_SIDE = 4_000_000, 8192  # of a picture on the page; the download has them all
@@ -46,7 +46,7 @@ class Restored:
 
 
 def gather(paths=()):
-    """Load all that ships, and models of one's own; realism versions are no models by themselves.
+    """Load all that ships, what is for measuring left out, and models of one's own.
 
     Args:
         paths: `.keras` files or run folders.
@@ -58,7 +58,7 @@ def gather(paths=()):
         UserError: One of `paths` is no model, or neither kind.
     """
     enhancers, generators = {}, {}
-    for name in [*paths, *(name for name in shipped() if not name.endswith(SUFFIX))]:
+    for name in [*paths, *exportable()]:
         model = load(name)
         if hasattr(model, "generate"):
             generators[name] = model
@@ -66,8 +66,7 @@ def gather(paths=()):
         try:
             enhancers[name] = Enhancer(getattr(model, "averaged_generator", model))
         except (UserError, AttributeError) as error:
-            if name in paths:  # what ships beside them is for measuring
-                raise UserError(f"--model {name} neither enhances nor generates") from error
+            raise UserError(f"--model {name} neither enhances nor generates") from error
     return enhancers, generators
 
 

@@ -46,6 +46,21 @@ def _coarse(images):
     return known.reshape(-1, 7, 4, (28 - HIDDEN) // 4, 4).mean(axis=(2, 4))
 
 
+def weighted_median(pictures, weights):
+    """Return the median of each pixel: the least value up to which half of the weight lies.
+
+    Args:
+        pictures: (N, P).
+        weights: (N,), of sum 1.
+
+    Returns:
+        (P,).
+    """
+    order = np.argsort(pictures, axis=0)
+    reached = np.cumsum(weights[order], axis=0) >= 0.5
+    return np.take_along_axis(pictures, order, 0)[reached.argmax(0), np.arange(pictures.shape[1])]
+
+
 class DigitWorld:
     """A world in which nothing exists but these pictures, all equally probable.
 
@@ -79,10 +94,8 @@ class DigitWorld:
 
     def median(self, seen):
         """Return the posterior median of each pixel: the best guess for absolute errors."""
-        weights, values = self.weights(seen), self.pictures.reshape(len(self.pictures), -1)
-        order = np.argsort(values, axis=0)
-        middle = (np.cumsum(weights[order], axis=0) >= 0.5).argmax(axis=0)
-        return np.take_along_axis(values, order, 0)[middle, np.arange(784)].reshape(28, 28, 1)
+        values = self.pictures.reshape(len(self.pictures), -1)
+        return weighted_median(values, self.weights(seen)).reshape(28, 28, 1)
 
     def draws(self, seen, count, generator):
         """Return draws from the posterior, (count, 28, 28, 1): pictures of the world."""

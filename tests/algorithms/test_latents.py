@@ -1,10 +1,9 @@
 """Generators of noise and of labels: what they draw, and how they load."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+import ship
 import tensorflow as tf
 from keras import layers
 
@@ -151,9 +150,7 @@ def test_a_generators_file_loads_as_what_draws(conditional, randomise, tmp_path)
         assert np.abs(one[0] - images[0]).max() > 1e-3
 
 
-def test_a_vae_of_plain_layers_loads_as_a_vae(randomise, tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
-    ship = __import__("ship")
+def test_a_vae_of_plain_layers_loads_as_a_vae(randomise, tmp_path):
     sizes = {"image_shape": SHAPE, "latent_dim": LATENT_DIM, "base_filters": 2}
     vae = VAE(randomise(build_encoder(**sizes)), randomise(build_decoder(**sizes), seed=1))
     vae.compile()

@@ -1,7 +1,7 @@
 """Chapter 01's exercises: right answers written another way, and typical wrong ones."""
 
 import numpy as np
-from answers import solution
+from answers import found_in_the_wild, solution
 from scipy import ndimage
 
 from gan_keras.data.ranges import to_unit
@@ -86,10 +86,6 @@ def psnr_with(peak=None, pooled=False, wraps=False, factor=10, per_image=False):
     return psnr
 
 
-def found_in_the_wild(a, b, data_range):
-    return -10 * np.log10(np.mean((a - b) ** 2))
-
-
 def ssim_with(k=(0.01, 0.03), width=None, squared=True, border=False, box=False, whole=False):
     """Return an SSIM with one thing changed."""
 
@@ -140,7 +136,7 @@ WRONG = [
     ("01.2", lambda s, n, b: s / (s + n) / b, r"not finite.*says nothing"),
     ("01.2", lambda s, n, b: 0.5, r"one H each"),
     ("01.3", psnr_with(peak=lambda a: 1.0), r"6\.02 dB low: your peak is 1, the range is 2"),
-    ("01.3", found_in_the_wild, r"6\.02 dB low: your peak is 1, the range is 2"),
+    ("01.3", found_in_the_wild("01"), r"6\.02 dB low: your peak is 1, the range is 2"),
     ("01.3", psnr_with(peak=np.max), r"your peak is the brightest pixel"),
     ("01.3", psnr_with(peak=np.ptp), r"width of one picture's values"),
     ("01.3", psnr_with(peak=lambda a: 2.0), r"your peak is 2, the range is 255"),

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from answers import found_in_the_wild
 from keras import layers
 from scipy.special import logsumexp
 
@@ -121,14 +122,6 @@ def overflowing(pictures, known, y, sigma):
     return weights @ pictures, np.take_along_axis(pictures, order, 0)[middle, range(len(y))]
 
 
-def found_in_the_wild(stack):
-    field, jump = 0, 1
-    for kernel, stride in reversed(stack):
-        jump *= stride
-        field += kernel * jump
-    return field
-
-
 def own_stride(stack):
     field, jump = 1, 1
     for kernel, stride in stack:
@@ -166,7 +159,7 @@ WRONG = [
     ("06.3", lambda stack: field_backwards(stack[::-1]), r"a stride acts on later layers"),
     ("06.3", own_stride, r"own stride does not widen"),
     ("06.3", lambda stack: field_backwards(stack) - 1, r"sees 1 pixel"),
-    ("06.3", found_in_the_wild, r"reaches \d+ pixels, you say \d+"),
+    ("06.3", found_in_the_wild("06"), r"reaches \d+ pixels, you say \d+"),
     ("06.4", judge(condition=False), r"unconditional D lets G return any"),
     ("06.4", judge(image=False), r"judges the degraded image alone"),
     ("06.4", judge(activation="sigmoid"), r"logits are wanted"),

@@ -6,6 +6,7 @@ from keras import ops
 from scipy.special import softmax
 
 from gan_keras.teaching.exercises import Exercise, NotYet
+from gan_keras.teaching.half_hidden import weighted_median
 
 
 def _numbers(value):
@@ -59,12 +60,6 @@ def _posterior(pictures, known, y, sigma, halved=0.5):
     return softmax(-halved * distances / sigma**2)
 
 
-def _median(pictures, weights):
-    order = np.argsort(pictures, axis=0)
-    reached = np.cumsum(weights[order], axis=0) >= 0.5
-    return np.take_along_axis(pictures, order, 0)[reached.argmax(0), np.arange(pictures.shape[1])]
-
-
 def _judge_guesses(answer, pictures, known, y, sigma):
     with np.errstate(all="ignore"):
         got = answer(pictures, known, y, sigma)
@@ -103,7 +98,7 @@ def _judge_guesses(answer, pictures, known, y, sigma):
             f"the posterior mean of the first pixel is {(weights @ pictures)[0]:.4f}, and yours "
             f"{mean[0]:.4f}: weights ∝ exp(−distance/2σ²) that add up to 1"
         )
-    right = _median(pictures, weights)
+    right = weighted_median(pictures, weights)
     if not np.allclose(median, right, atol=1e-4):
         if np.allclose(median, np.median(pictures, axis=0), atol=1e-4):
             raise NotYet("that is the median of all pictures alike: half of the *weight* is wanted")

@@ -1,26 +1,27 @@
 """The benchmarks measure what they say, and run: each in small."""
 
 import json
+import subprocess
 import sys
-from pathlib import Path
 
+import interleaved
 import keras
+import latest
 import numpy as np
 import pytest
+import reference_steps
 import tensorflow as tf
+from flops import count_flops
+from interleaved import Result
 from keras import layers
+from latest import figure
+from reference_steps import vae_step
 
+from gan_keras.algorithms.vae import VAE
 from gan_keras.networks.adversarial_digits import build_critic
 from gan_keras.networks.digits import build_decoder, build_encoder, build_generator
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.restorer import build_restorer
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-
-
-@pytest.fixture(autouse=True)
-def beside_them(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
 
 
 def run_main(name, monkeypatch, tmp_path, *arguments):
@@ -35,8 +36,6 @@ def run_main(name, monkeypatch, tmp_path, *arguments):
 
 
 def test_things_take_turns_and_ratios_are_of_one_round(monkeypatch):
-    import interleaved
-
     clock, order, settled = [0.0], [], []
     monkeypatch.setattr(interleaved.time, "perf_counter", lambda: clock[0])
 
@@ -50,16 +49,14 @@ def test_things_take_turns_and_ratios_are_of_one_round(monkeypatch):
     times = interleaved.take_turns(runs, 3, seconds=5, settle=settled.append)
     assert order == settled == ["slow", "fast"] * 4  # once to see how long it takes
     assert times == {"slow": [4, 6, 10], "fast": [2, 2, 2]}
-    result = interleaved.Result("r", interleaved.ratios(times["slow"], times["fast"]), 2.0)
+    result = Result("r", interleaved.ratios(times["slow"], times["fast"]), 2.0)
     assert result.cells() == ("r", "3.00 ×", "2.00–5.00", "≥ 2 ×")
     assert result.share_of_goal == (1, 1.5, 2.5)
-    seconds = interleaved.Result("s", [1.0, 2.0, 4.0], 2.0, "s")
+    seconds = Result("s", [1.0, 2.0, 4.0], 2.0, "s")
     assert seconds.share_of_goal == (0.5, 1, 2) and seconds.cells()[3] == "≤ 2 s"
 
 
 def test_a_short_call_is_repeated(monkeypatch):
-    import interleaved
-
     clock, calls = [0.0], []
     monkeypatch.setattr(interleaved.time, "perf_counter", lambda: clock[0])
 
@@ -73,8 +70,6 @@ def test_a_short_call_is_repeated(monkeypatch):
 
 
 def test_operations_of_a_step_by_hand():
-    from flops import count_flops
-
     network = keras.Sequential(
         [
             keras.Input((8, 6, 3)),
@@ -106,8 +101,6 @@ def pictures(*shape):
 
 def step_of(name):
     """Return (the usual step, its arguments, the networks that it should move)."""
-    import reference_steps
-
     shape, count = (16, 16, 1), 4
     images = pictures(count, *shape)
     if name == "wgan-gp":
@@ -139,10 +132,6 @@ def test_the_usual_steps_move_their_players(name):
 
 def test_the_usual_vae_maximises_our_bound(randomise):
     """The same networks and images: two estimates of one number, of other draws."""
-    from reference_steps import vae_step
-
-    from gan_keras.algorithms.vae import VAE
-
     encoder, decoder = build_encoder((16, 16, 1), 3, 2), build_decoder((16, 16, 1), 3, 2)
     binary = tf.cast(pictures(512, 16, 16, 1) > 0, tf.float32)
     model = VAE(randomise(encoder), randomise(decoder))
@@ -198,9 +187,6 @@ def test_startup_times_what_the_commands_take(monkeypatch, tmp_path):
 
 
 def test_the_chart_shows_each_goal(tmp_path):
-    from interleaved import Result
-    from latest import figure
-
     results = [Result("fast", [1.2, 1.5, 1.4], 1.3), Result("late", [9.0, 10.0], 8.0, "s")]
     drawing = figure(results)
     (axes,) = drawing.axes
@@ -211,10 +197,6 @@ def test_the_chart_shows_each_goal(tmp_path):
 
 
 def test_a_benchmark_that_fails_stops_the_rest(monkeypatch, tmp_path):
-    import subprocess
-
-    import latest
-
     monkeypatch.setattr(latest, "HERE", tmp_path)
     (tmp_path / "steps.py").write_text("raise SystemExit(3)")
     monkeypatch.setattr(sys, "argv", ["latest", "--only", "steps", "--out", str(tmp_path / "L.md")])
