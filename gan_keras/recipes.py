@@ -32,6 +32,7 @@ class Recipe:
         degradation: What `data.degradations.build_degradation` takes; for restorers. Empty: the
             data is a folder with `input/` and `target/`.
         crop: Side of training crops, in pixels; for restorers.
+        augment: See `PhotoPairs`.
         start_from: A recipe whose trained network this one fine-tunes.
         algorithm_settings: Further arguments of the algorithm's class.
         loss: The adversarial loss's name; None is the algorithm's own.
@@ -55,6 +56,7 @@ class Recipe:
     schedule: str = "constant"
     degradation: dict | list | None = None
     crop: int = 64
+    augment: bool | str = True
     start_from: str | None = None
     algorithm_settings: dict = field(default_factory=dict)
     loss: str | None = None
@@ -117,10 +119,11 @@ _DENOISE = _RESTORER.replace(
     name="denoise",
     title="Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
     network={"filters": (64, 96, 112), "blocks": (1, 2, 2)},
-    learning_rate=1e-3,
     steps_per_epoch=1000,
-    epochs=15,
-    degradation={"name": "gaussian_noise", "sigma": (0, 55)},
+    epochs=22,
+    crop=96,
+    augment="colours",
+    degradation={"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2},
 )
 
 _DIGITS = Recipe(

@@ -20,7 +20,7 @@ from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, t
 from gan_keras.errors import UserError
 
 
-def gaussian_noise(image, generator, *, sigma=25):
+def gaussian_noise(image, generator, *, sigma=25, grey=0):
     r"""Add white Gaussian noise, y = x + n with n ~ N(0, σ²).
 
     Not clipped to [-1, 1]: clipping would shrink the noise in blacks and whites, and bias it.
@@ -31,12 +31,15 @@ def gaussian_noise(image, generator, *, sigma=25):
         image: float32 (H, W, C) in [-1, 1].
         generator: Source of randomness.
         sigma: σ in 8-bit grey levels, ≥ 0; or a pair.
+        grey: Chance that all channels get the same noise, as a grey photograph has it, 0 to 1.
     """
+    check_value("grey", grey)
     scale = np.float32(draw(generator, "sigma", sigma) * GREY_LEVEL)
-    noise = generator.standard_normal(image.shape, dtype=np.float32)
+    same = grey and generator.random() < grey
+    channels = 1 if same else image.shape[-1]
+    noise = generator.standard_normal((*image.shape[:-1], channels), dtype=np.float32)
     noise *= scale
-    noise += image
-    return noise
+    return image + noise
 
 
 def poisson_noise(image, generator, *, peak=100):

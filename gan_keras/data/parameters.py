@@ -15,12 +15,13 @@ _LIMITS = {  # parameter -> lowest and highest value
     "quality": (1, 100),
     "fraction": (0, 1),
     "chance": (0, 1),
+    "grey": (0, 1),
     "count": (0, math.inf),
     "width": (0.25, math.inf),  # scratches are drawn on a grid of quarter pixels
     "exposure": (-20, 20),
 }
 _WHOLE = {"factor", "quality", "count"}  # take whole numbers
-_FIXED = {"factor", "chance"}  # take no pair: the images of a batch have one size
+_FIXED = {"factor", "chance", "grey"}  # take no pair: a batch has one size; a chance is one
 
 
 def check_name(kind, name, valid):

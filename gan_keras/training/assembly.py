@@ -60,9 +60,8 @@ def load_data(recipe):
         degradation = build_degradation(recipe.degradation)
         photographs = Photographs(photo_paths(recipe.data, "train"))
         paths = photographs.paths
-        batches = PhotoPairs(
-            photographs, degradation, steps_per_epoch=recipe.steps_per_epoch, **settings
-        )
+        settings |= {"steps_per_epoch": recipe.steps_per_epoch, "augment": recipe.augment}
+        batches = PhotoPairs(photographs, degradation, **settings)
         settings |= {"augment": False, "batch_size": 32, "seed": recipe.seed + 1}
         test = Photographs(photo_paths(recipe.data, "test"))
         held_out = PhotoPairs(test, degradation, **settings)

@@ -181,10 +181,14 @@ def _delete_run(folder):
 
 
 def _start_network(recipe, folder, precision, say, strategy):
-    """Return the network that a recipe fine-tunes: a run, what ships, or one trained first."""
+    """Return the network that a recipe fine-tunes: a run, what ships, or one trained first.
+
+    A game goes on with the same degradation; a restorer may take over from one of another task.
+    """
     base = folder.parent / recipe.start_from
+    shared = ["network", "data", *(["degradation"] if recipe.algorithm == "pix2pix" else [])]
     wanted = get_recipe(recipe.start_from).replace(
-        data=recipe.data, degradation=recipe.degradation, network=recipe.network, seed=recipe.seed
+        seed=recipe.seed, **{name: getattr(recipe, name) for name in shared}
     )
     if not base.exists() and _ships_like(wanted):
         say(f"{recipe.name} fine-tunes {recipe.start_from} as it ships")
@@ -193,7 +197,7 @@ def _start_network(recipe, folder, precision, say, strategy):
         say(f"{recipe.name} fine-tunes {recipe.start_from}: training that first, in {base}")
         return train(wanted, base, precision, resume=True, say=say, strategy=strategy)
     before, asked = run_settings(base).get("recipe", {}), wanted.to_dict()
-    for name in ("network", "data", "degradation"):
+    for name in shared:
         if asked[name] != before.get(name):
             raise UserError(
                 f"{base}, which {recipe.name} would fine-tune, has {name}={before.get(name)}, not "

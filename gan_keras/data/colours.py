@@ -1,0 +1,30 @@
+"""Other colours for a photograph: what a small training set lacks."""
+
+import math
+
+import numpy as np
+
+_GREY, _PALEST, _DEEPEST = 0.15, 0.5, 3.0
+
+
+def vary_colours(image, generator):
+    """Return the same picture in other colours.
+
+    A network that saw few photographs trusts the relation of their channels: denoisers trained on
+    BSD's muted colours lose 0.8 dB on saturated pictures beside those that saw more (CDnCNN
+    against FFDNet on McMaster; equal on CBSD68: Zhang et al. 2018, Table V). The channels are put
+    in a random order and the distance of each to their mean is multiplied by 0.5 to 3, uniformly
+    in its logarithm; 15 of 100 pictures become grey.
+
+    Args:
+        image: float32 (H, W, 3) in [-1, 1].
+        generator: `numpy.random.Generator`.
+
+    Returns:
+        float32 (H, W, 3) in [-1, 1], clipped.
+    """
+    depth = math.exp(generator.uniform(math.log(_PALEST), math.log(_DEEPEST)))
+    depth *= generator.random() >= _GREY
+    mixing = np.full((3, 3), (1 - depth) / 3)
+    mixing[generator.permutation(3), range(3)] += depth
+    return np.clip(image @ mixing.astype(np.float32), -1, 1)
