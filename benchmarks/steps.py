@@ -36,6 +36,7 @@ from gan_keras.networks.digits import build_discriminator, build_generator
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.networks.unet_256 import build_unet_256
+from gan_keras.training.optimizers import FusedAdam
 from gan_keras.training.runtime import choose_runtime
 
 SIDE = 2048  # of the matrices that show the ceiling
@@ -69,7 +70,7 @@ def pictures(count, *shape):
 
 def adams(rate, beta_1, beta_2=0.999, count=2):
     """Return Adam for each player."""
-    return [keras.optimizers.Adam(rate, beta_1, beta_2) for _ in range(count)]
+    return [FusedAdam(rate, beta_1, beta_2) for _ in range(count)]
 
 
 def our_dcgan(batch):

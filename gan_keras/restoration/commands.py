@@ -24,6 +24,8 @@ def add_commands(add, quiet):
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
     add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
+    faster = "bfloat16: several times as fast where the processor has it, a grey level apart at most"
+    c.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help=faster)
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
     where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
@@ -51,7 +53,7 @@ def _enhance(args):
     from gan_keras.restoration.files import write_image
 
     jobs = pair_up(args.paths, args.out)
-    dials = {"strength": args.strength, "best": args.best}
+    dials = {name: getattr(args, name) for name in ("strength", "best", "precision")}
     model = args.model or args.task
     enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole

@@ -4,16 +4,17 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from keras import ops
 
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
 from gan_keras.loading import load
+from gan_keras.networks.precision import in_bfloat16
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.restoration.blending import blend, realism_version
 from gan_keras.restoration.enlarging import enlarge
 from gan_keras.restoration.files import read_image, write_image
 from gan_keras.restoration.tiling import apply_tiled
+from gan_keras.training.runtime import compile_network
 
 _TURNS = [(flip, turns) for flip in (False, True) for turns in range(4)]
 
@@ -29,6 +30,8 @@ class Enhancer:
             photograph it is the change to bicubic interpolation.
         best: Whether to average over the eight flips and turns of the photograph (Lim et al. 2017,
             §3.3): a little better, eight times as long.
+        precision: "float32"; or "bfloat16", several times as fast on processors that have it,
+            whose results differ by a fraction of a grey level.
 
     Attributes:
         scale: How many times larger the result is, s above.
@@ -42,7 +45,7 @@ class Enhancer:
         >>> restored = enhancer(array)  # uint8 (H, W, 3) → the same
     """
 
-    def __init__(self, network, strength=1.0, best=False):
+    def __init__(self, network, strength=1.0, best=False, precision="float32"):
         any_size = [(None, None, None, channels) for channels in (3, 4)]
         if network.input_shape not in any_size or network.output_shape != any_size[0]:
             raise UserError(
@@ -51,6 +54,8 @@ class Enhancer:
             )
         if not 0 <= strength <= 1:
             raise UserError(f"strength {strength}: a number from 0 to 1 is wanted")
+        if precision not in ("float32", "bfloat16"):
+            raise UserError(f"precision {precision!r}: float32 or bfloat16 is wanted")
         try:
             self._field, self._stride = receptive_field(network)
         except ValueError as error:
@@ -61,6 +66,8 @@ class Enhancer:
         if rest or height != width or self.scale < 1:
             raise UserError(f"model {network.name!r} turns {side}×{side} into {height}×{width}")
         self.network, self.strength, self.best = network, strength, best
+        lower = precision == "bfloat16"
+        self._apply = compile_network(in_bfloat16(network) if lower else network)
         self.masked = network.input_shape[3] == 4
         if self.masked and self.scale > 1:
             raise UserError(f"model {network.name!r} both fills in and enlarges: one at a time")
@@ -74,7 +81,7 @@ class Enhancer:
             realism: From 0, fidelity (trained for the pixels alone), to 1, the same network
                 fine-tuned against a discriminator: see `blending.blend`.
             realism_from: The latter, likewise; None takes the one that ships for the task.
-            **settings: `strength` and `best`.
+            **settings: `strength`, `best` and `precision`.
         """
         network = _restoring(name_or_path)
         if realism != 0:
@@ -148,8 +155,8 @@ class Enhancer:
         total = 0.0
         for flip, quarters in turns:
             turned = np.rot90(image[:, ::-1] if flip else image, quarters)
-            output = self.network(np.ascontiguousarray(turned)[None], training=False)
-            output = np.rot90(ops.convert_to_numpy(output)[0], -quarters)
+            output = self._apply(np.ascontiguousarray(turned)[None])
+            output = np.rot90(output[0], -quarters)
             total = total + (output[:, ::-1] if flip else output)
         return total / np.float32(len(turns))
 

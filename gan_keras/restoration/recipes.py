@@ -7,11 +7,12 @@ that name, as pix2pix, and ships as NAME_realism.
 
 SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
 _AFTER_DENOISE = {"start_from": "denoise", "learning_rate": 1e-3, "epochs": 12}  # of 1000 steps
-_SHARP = {"learning_rate": 1e-3, "epochs": 15, "crop": 128, "augment": True}  # 32 pixels, enlarged
+_SHARP = {"learning_rate": 1e-3, "clip_norm": 0, "epochs": 15, "augment": True, "crop": 128}
 _REALISM = {
     "algorithm": "pix2pix",
     "learning_rate": 1e-4,
     "beta_1": 0.5,  # pix2pix §3.3
+    "clip_norm": 0,
     "schedule": "linear",
     "epochs": 5,
     "algorithm_settings": {"l1_weight": 10.0, "average_decay": 0.999},

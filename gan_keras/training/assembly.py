@@ -14,6 +14,7 @@ from gan_keras.errors import UserError
 from gan_keras.metrics import image_quality
 from gan_keras.networks import adversarial_digits, digits, patchgan, restorer, unet
 from gan_keras.plots import repeat_pixels, sample_grid
+from gan_keras.training.optimizers import FusedAdam
 
 _GANS = ("dcgan", "wgan_gp")  # of noise
 _DIGITS = (*_GANS, "vae", "classifier")
@@ -131,7 +132,8 @@ def compile_model(model, recipe, jit_compile):
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
             )
-        return keras.optimizers.Adam(rate, recipe.beta_1, recipe.beta_2)
+        limit = recipe.clip_norm or None
+        return FusedAdam(rate, recipe.beta_1, recipe.beta_2, global_clipnorm=limit)
 
     options, rate = {"jit_compile": jit_compile}, recipe.learning_rate
     if recipe.algorithm in (*_GANS, "pix2pix"):

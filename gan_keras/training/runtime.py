@@ -3,7 +3,7 @@
 import os
 import platform
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import keras
 
@@ -88,6 +88,26 @@ def choose_runtime(precision=None, strategy=None):
         raise UserError(f"TensorFlow's {strategy} strategy does not go with XLA: GAN_KERAS_XLA=0")
     reason = f"{chosen} ({why}); XLA {'on' if xla else 'off'} ({strategy or kind.upper()})"
     return Runtime(f"{kind}: {name}", chosen, xla, reason)
+
+
+def compile_network(network):
+    """Return a network as a function of images, without training.
+
+    Under TensorFlow it is one graph for all sizes, without XLA, which would compile for each.
+
+    Args:
+        network: One input, one output.
+
+    Returns:
+        A function: float32 (B, H, W, C) → NumPy array.
+    """
+    apply = partial(network, training=False)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec(network.input_shape, tf.float32)]
+        apply = tf.function(apply, input_signature=signature)
+    return lambda images: keras.ops.convert_to_numpy(apply(images))
 
 
 @cache  # a second MirroredStrategy in one process would mix its messages with the first one's

@@ -1,0 +1,27 @@
+"""A trained network in another precision."""
+
+import keras
+
+
+def in_bfloat16(network):
+    """Copy a functional network: all its layers but the last compute in bfloat16.
+
+    Weights and outputs stay float32.
+
+    Args:
+        network: A functional model of layers and operations.
+
+    Returns:
+        A functional model of the same weights.
+    """
+    last = set(network.output_names)
+
+    def lowered(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.Layer) and layer.name not in last:
+            config["dtype"] = "mixed_bfloat16"
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(network, clone_function=lowered)
+    copy.set_weights(network.get_weights())
+    return copy
