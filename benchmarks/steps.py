@@ -31,6 +31,7 @@ from gan_keras.algorithms.dcgan import DCGAN
 from gan_keras.algorithms.pix2pix import Pix2Pix
 from gan_keras.algorithms.vae import VAE
 from gan_keras.algorithms.wgan_gp import WGANGP
+from gan_keras.layers.batch_norm import fuse_batch_norm
 from gan_keras.networks.adversarial_digits import build_critic
 from gan_keras.networks.digits import build_discriminator, build_generator
 from gan_keras.networks.patchgan import build_patchgan
@@ -75,7 +76,7 @@ def adams(rate, beta_1, beta_2=0.999, count=2):
 
 def our_dcgan(batch):
     """DCGAN's networks and algorithm."""
-    model = DCGAN(build_generator(), build_discriminator())
+    model = DCGAN(fuse_batch_norm(build_generator()), fuse_batch_norm(build_discriminator()))
     model.compile(*adams(2e-4, 0.5))
     return model, (pictures(batch, 28, 28, 1),)
 
@@ -89,7 +90,7 @@ def usual_dcgan(batch):
 
 def our_wgan_gp(batch):
     """WGAN-GP: a batch holds the images of all critic updates."""
-    model = WGANGP(build_generator(), build_critic(), N_CRITIC)
+    model = WGANGP(fuse_batch_norm(build_generator()), build_critic(), N_CRITIC)
     model.compile(*adams(2e-4, 0.5, 0.9))
     return model, (pictures(N_CRITIC * batch, 28, 28, 1),)
 
@@ -151,8 +152,8 @@ def paper_networks():
 
 
 def our_pix2pix(batch):
-    """Our pix2pix of its paper's networks."""
-    model = Pix2Pix(*paper_networks())
+    """Our pix2pix of its paper's networks, without an average, which its paper does not have."""
+    model = Pix2Pix(*paper_networks(), average_decay=0)
     model.compile(*adams(2e-4, 0.5))
     return model, (pictures(batch, 256, 256, 3), pictures(batch, 256, 256, 3))
 

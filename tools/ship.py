@@ -52,7 +52,7 @@ def to_float16(path):
 def inference_network(run, recipe):
     """Rebuild the run's network in float32, with the trained (averaged) weights."""
     keras.config.set_dtype_policy("float32")
-    trained, rebuilt = load(run), build_model(recipe)
+    trained, rebuilt = load(run), build_model(recipe, fused=False)
     if hasattr(trained, "encoder"):
         rebuilt.set_weights(trained.get_weights())
         return _functional(rebuilt)

@@ -22,7 +22,7 @@ class AdversarialModel(SeededRandomness, keras.Model):
         generator: A built network.
         discriminator: A built network that returns logits.
         seed: Seed of all randomness inside `train_step`.
-        average_decay: Decay of the average in [0, 1); 0 keeps a copy of the latest weights.
+        average_decay: Decay of the average in [0, 1); 0 keeps none: it is the generator itself.
         augmentation: Names in `augmentation.AUGMENTATIONS`: what D sees, real and generated, is
             changed by them at random (differentiable augmentation, for small data sets).
         **kwargs: Passed to `keras.Model`.
@@ -44,9 +44,11 @@ class AdversarialModel(SeededRandomness, keras.Model):
         self.discriminator = discriminator
         self.average_decay = average_decay
         self.augmentation = tuple(augmentation)
-        self.averaged_generator = keras.models.clone_model(generator)
-        self.averaged_generator.set_weights(generator.get_weights())
-        self.averaged_generator.trainable = False
+        self.averaged_generator = generator
+        if average_decay:
+            self.averaged_generator = keras.models.clone_model(generator)
+            self.averaged_generator.set_weights(generator.get_weights())
+            self.averaged_generator.trainable = False
         self._init_randomness(seed)
         self.discriminator_loss = keras.metrics.Mean(name="discriminator_loss")
         self.generator_loss = keras.metrics.Mean(name="generator_loss")
@@ -135,9 +137,8 @@ class AdversarialModel(SeededRandomness, keras.Model):
         """Move the average, count the step, report the losses."""
         step = tf.cast(self.step, tf.float32)
         decay = tf.minimum(self.average_decay, (1.0 + step) / (10.0 + step))
-        for average, latest in zip(
-            self.averaged_generator.weights, self.generator.weights, strict=True
-        ):
+        pairs = zip(self.averaged_generator.weights, self.generator.weights, strict=True)
+        for average, latest in pairs if self.average_decay else ():
             average.assign(decay * average.value + (1.0 - decay) * latest.value)
         self.step.assign(self.step + 1)
         return self._report(discriminator_loss, generator_loss)

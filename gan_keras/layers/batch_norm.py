@@ -17,8 +17,9 @@ class FusedBatchNormalization(layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         """Normalise (B, H, W, C) over all but the channels."""
         images = len(inputs.shape) == 4 and self.axis in (-1, 3) and mask is None
-        plain = self.renorm or self.synchronized or not (self.scale and self.center)
-        if not (training and self.trainable and images) or plain or _backend() != "tensorflow":
+        usual = self.scale and self.center and not (self.renorm or self.synchronized)
+        fused = images and usual and keras.backend.backend() == "tensorflow"
+        if not (fused and training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
@@ -36,10 +37,6 @@ class FusedBatchNormalization(layers.BatchNormalization):
         for moving, latest in ((self.moving_mean, mean), (self.moving_variance, biased)):
             moving.assign(moving * self.momentum + latest * (1 - self.momentum))
         return outputs
-
-
-def _backend():
-    return keras.backend.backend()
 
 
 def fuse_batch_norm(network):

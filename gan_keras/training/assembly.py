@@ -1,6 +1,7 @@
 """From a recipe, which is plain data, to its batches, its networks and its algorithm."""
 
 import hashlib
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from gan_keras.data.photo_files import fingerprint, photo_paths
 from gan_keras.data.photos import FolderPairs, Photographs, PhotoPairs
 from gan_keras.data.ranges import DATA_RANGE, from_uint8
 from gan_keras.errors import UserError
+from gan_keras.layers.batch_norm import fuse_batch_norm
 from gan_keras.metrics import image_quality
 from gan_keras.networks import adversarial_digits, digits, patchgan, restorer, unet
 from gan_keras.plots import repeat_pixels, sample_grid
@@ -70,20 +72,23 @@ def load_data(recipe):
     return batches, held_out[0], record
 
 
-def build_model(recipe, start=None):
+def build_model(recipe, start=None, fused=True):
     """Build a recipe's networks and its algorithm, not compiled.
 
     Args:
         recipe: A `Recipe`.
         start: The network that it fine-tunes, or None.
+        fused: Whether batch normalisation is one operation where it can be; without, the network
+            is of Keras' own layers alone. The weights are the same.
     """
+    build = partial(_build, fused=fused)
     settings = {"seed": recipe.seed, **recipe.algorithm_settings}
     if recipe.algorithm == "vae":
         from gan_keras.algorithms.vae import VAE
 
         encoder, decoder = digits.build_encoder, digits.build_decoder
         return VAE(encoder(**recipe.network), decoder(**recipe.network), **settings)
-    network = _build(recipe.network, _network_builder(recipe))
+    network = build(recipe.network, _network_builder(recipe))
     if start is not None:
         network.set_weights(start.get_weights())
     if recipe.algorithm in ("classifier", "restorer"):
@@ -91,14 +96,14 @@ def build_model(recipe, start=None):
     if recipe.algorithm == "dcgan":
         from gan_keras.algorithms.dcgan import DCGAN
 
-        return DCGAN(network, _build(recipe.discriminator, "build_discriminator"), **settings)
+        return DCGAN(network, build(recipe.discriminator, "build_discriminator"), **settings)
     if recipe.algorithm == "wgan_gp":
         from gan_keras.algorithms.wgan_gp import WGANGP
 
-        return WGANGP(network, _build(recipe.discriminator, "build_critic"), **settings)
+        return WGANGP(network, build(recipe.discriminator, "build_critic"), **settings)
     from gan_keras.algorithms.pix2pix import Pix2Pix
 
-    return Pix2Pix(network, _build(recipe.discriminator, "build_patchgan"), **settings)
+    return Pix2Pix(network, build(recipe.discriminator, "build_patchgan"), **settings)
 
 
 def _network_builder(recipe):
@@ -109,13 +114,14 @@ def _network_builder(recipe):
     return "build_restorer" if "blocks" in recipe.network else "build_unet"
 
 
-def _build(settings, default):
+def _build(settings, default, fused):
     """Call the builder that the settings name, or the default one, with the rest of them."""
     settings = dict(settings)
     name = settings.pop("builder", default)
     for module in (digits, adversarial_digits, patchgan, restorer, unet):
         if hasattr(module, name):
-            return getattr(module, name)(**settings)
+            network = getattr(module, name)(**settings)
+            return fuse_batch_norm(network) if fused else network
     raise ValueError(f"no builder {name!r}")
 
 

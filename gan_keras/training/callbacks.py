@@ -15,20 +15,24 @@ from gan_keras.training.checkpoint import atomic_path, save_checkpoint
 
 
 class TrainingDivergedError(UserError):
-    """A loss is no longer a number."""
+    """A loss is no longer a number, or one that no learning leads to."""
 
 
-class StopAtNaN(keras.callbacks.Callback):
-    """Stop at the first step whose loss is not finite; say which, whose, and what to try."""
+LARGEST = 1000  # of a restorer's or classifier's loss: they begin near 1
+
+
+class StopWhenDiverged(keras.callbacks.Callback):
+    """Stop where a loss is no longer finite, or absurd; say which, whose, and what to try."""
 
     def on_train_batch_end(self, batch, logs=None):
         """Check the running means."""
         for name, value in (logs or {}).items():
-            if not math.isfinite(value) and "psnr" not in name:
+            absurd = not math.isfinite(value) or (name == "loss" and value > LARGEST)
+            if absurd and "psnr" not in name:
                 player = name.removesuffix("_loss") if name.endswith("_loss") else "model"
                 step = self.params["steps"] * self._epoch + batch + 1
                 raise TrainingDivergedError(
-                    f"step {step}: {name} is {value} (the {player} diverged): try a lower "
+                    f"step {step}: {name} is {value:.4g} (the {player} diverged): try a lower "
                     "learning rate, --precision float32, or look for bad values in the data; the "
                     "last epoch's checkpoint is intact"
                 )

@@ -1,11 +1,11 @@
 r"""Adam that reads and writes each weight once.
 
-======  ============  ==================================
-θ       `variable`    a weight
-g       `gradient`    of the loss
-m, v    `mean`, `square`  running means of g and g²
-t       `step`        from 1
-======  ============  ==================================
+======  ==================  ===========================
+θ       `variable`          a weight
+g       `gradient`          of the loss
+m, v    `mean`, `square`    running means of g and g²
+t       `step`              from 1
+======  ==================  ===========================
 """
 
 import keras
@@ -24,7 +24,8 @@ class FusedAdam(keras.optimizers.Adam):
 
     def update_step(self, gradient, variable, learning_rate):
         """Move one variable."""
-        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+        sparse = type(gradient).__name__ == "IndexedSlices"  # of an embedding's rows
+        if keras.backend.backend() != "tensorflow" or sparse or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow as tf
@@ -42,5 +43,5 @@ class FusedAdam(keras.optimizers.Adam):
             beta1=self.beta_1,
             beta2=self.beta_2,
             epsilon=self.epsilon,
-            grad=ops.cast(tf.convert_to_tensor(gradient), variable.dtype),
+            grad=ops.cast(gradient, variable.dtype),
         )

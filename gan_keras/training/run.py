@@ -16,7 +16,7 @@ from gan_keras.errors import UserError
 from gan_keras.loading import load, run_settings, shipped_recipe
 from gan_keras.recipes import get_recipe
 from gan_keras.training.assembly import build_model, compile_model, load_data, sample_image
-from gan_keras.training.callbacks import Progress, RunRecorder, StopAtNaN
+from gan_keras.training.callbacks import Progress, RunRecorder, StopWhenDiverged
 from gan_keras.training.checkpoint import atomic_path, restore_checkpoint
 from gan_keras.training.doctor import TrainingDoctor
 from gan_keras.training.replicas import AverageStatistics
@@ -112,7 +112,7 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print,
         draw = partial(sample_image, recipe, model, validation)
     recorder = RunRecorder(folder, draw, first_epoch, seconds)
     progress = Progress(recipe.name, recipe.epochs)
-    callbacks = [StopAtNaN(), progress, recorder]
+    callbacks = [StopWhenDiverged(), progress, recorder]
     if distribution:
         callbacks.insert(0, AverageStatistics(distribution))
     if hasattr(model, "discriminator"):

@@ -52,6 +52,17 @@ def moments(spread):
     return (spread * x * x).sum(), (spread * y * y).sum(), (spread * x * y).sum()
 
 
+def test_grey_noise_is_the_same_in_all_channels():
+    x = texture(64)
+    same = gaussian_noise(x, generator(), sigma=25, grey=1) - x
+    np.testing.assert_allclose(same, same[..., :1] + 0 * same, atol=1e-6)
+    assert same.std() == pytest.approx(25 * GREY_LEVEL, rel=0.03)
+    often = [np.ptp(gaussian_noise(x, generator(i), grey=0.3) - x, -1).max() for i in range(200)]
+    assert 0.2 < np.mean(np.array(often) < 1e-5) < 0.4
+    with pytest.raises(UserError, match=r"grey=1.5: give a number from 0 to 1"):
+        gaussian_noise(x, generator(), grey=1.5)
+
+
 @pytest.mark.parametrize("name", DEGRADATIONS)
 @pytest.mark.parametrize("shape", [(24, 40, 3), (17, 9, 1)])
 def test_shape_type_and_determinism(name, shape):

@@ -256,6 +256,19 @@ def test_augmentation_gives_the_eight_symmetries(tmp_path):
     assert {crop.tobytes() for crop in to_uint8(pairs[0][1])} == eight
 
 
+def test_colours_vary_in_half_of_the_crops(folder):
+    photographs = Photographs(photo_paths(folder))
+    settings = {"crop": 8, "batch_size": 200, "augment": "colours"}
+    degraded, target = PhotoPairs(photographs, identity, **settings)[0]
+    np.testing.assert_array_equal(degraded, target)  # the target's colours vary too
+    grey = np.ptp(target, axis=-1).max(axis=(1, 2)) < 1e-5
+    assert 0.02 < grey.mean() < 0.15  # 15 of 100 of every other one
+    assert not np.ptp(PhotoPairs(photographs, identity, crop=8)[0][1], axis=-1).max() < 1e-5
+    plain = PhotoPairs(photographs, identity, crop=8, batch_size=200)[0][1]
+    deepest = [np.abs(images - images.mean(-1, keepdims=True)).mean() for images in (target, plain)]
+    assert deepest[0] > 1.02 * deepest[1]
+
+
 def test_small_photographs_are_reflected(tmp_path):
     row = np.repeat(np.uint8([10, 20, 30])[None, :, None], 3, -1)
     one = np.full((1, 1, 3), 77)

@@ -70,7 +70,7 @@ for name in killed:
     if name == "vae":
         callbacks.save_checkpoint = kill_before_a_checkpoint
     else:
-        callbacks.StopAtNaN.on_train_batch_end = kill_inside_an_epoch
+        callbacks.StopWhenDiverged.on_train_batch_end = kill_inside_an_epoch
     go(name)
 """
 

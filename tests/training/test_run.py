@@ -300,6 +300,12 @@ def test_a_plain_model_has_one_player(tmp_path, photo_folder, monkeypatch):
         assert all(np.isfinite(file[key]).all() for key in file.files)
 
 
+def test_a_loss_that_explodes_stops_the_run(tmp_path, photo_folder):
+    recipe = restorer(photo_folder).replace(learning_rate=1e4)
+    with pytest.raises(TrainingDivergedError, match=r"step 2: loss is \d.*try a lower"):
+        train(recipe, tmp_path / "run", "float32", say=silent)
+
+
 def test_pix2pix_trains_its_start_first_and_a_folder_of_pairs_will_do(
     tmp_path, photo_folder, monkeypatch
 ):
