@@ -16,6 +16,8 @@ SHELL += (
     "replicas.py",
     "profiling.py",
     "unet_256.py",
+    "colour16.py",
+    *("batch_norm.py", "optimizers.py", "precision.py"),  # faster forms of what Keras has
 )
 ASIDE = ("serving", "teaching")
 CORE = [

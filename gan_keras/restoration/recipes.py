@@ -6,7 +6,7 @@ that name, as pix2pix, and ships as NAME_realism.
 """
 
 SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
-_AFTER_DENOISE = {"start_from": "denoise", "learning_rate": 1e-3, "epochs": 12}  # of 1000 steps
+_AFTER_DENOISE = {"start_from": "denoise", "learning_rate": 1e-3, "epochs": 8}  # of 1000 steps
 _SHARP = {"learning_rate": 1e-3, "clip_norm": 0, "epochs": 15, "augment": True, "crop": 128}
 _REALISM = {
     "algorithm": "pix2pix",
@@ -14,8 +14,8 @@ _REALISM = {
     "beta_1": 0.5,  # pix2pix §3.3
     "clip_norm": 0,
     "schedule": "linear",
-    "epochs": 5,
-    "algorithm_settings": {"l1_weight": 10.0, "average_decay": 0.999},
+    "epochs": 2,
+    "algorithm_settings": {"l1_weight": 5.0, "average_decay": 0.999},
 }
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
@@ -42,7 +42,7 @@ ENHANCERS = {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
         "network": {"builder": "build_inpainter", "filters": (64, 96, 112), "blocks": (1, 2, 2)},
         "degradation": {"name": "holes"},
-        "epochs": 12,
+        "epochs": 9,
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
