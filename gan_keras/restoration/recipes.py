@@ -40,7 +40,7 @@ ENHANCERS = {
     },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
-        "network": {"builder": "build_inpainter", "filters": (64, 96, 112), "blocks": (1, 2, 2)},
+        "network": {"builder": "build_inpainter", "filters": (64, 64), "blocks": (4, 2)},
         "degradation": {"name": "holes"},
         "epochs": 9,
     },
