@@ -29,11 +29,15 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     recipe = recipe.replace(data=str(photo_folder), network=recipe.network | small, crop=32)
     recipe = recipe.replace(steps_per_epoch=2, epochs=1, batch_size=2)
     model = train(recipe, tmp_path / "run", "float32", say=lambda line: None)
-    ship.main(tmp_path / "run", "super_resolve", "all of it", "none", str(photo_folder))
+    (tmp_path / "tried.md").write_text("a larger one: no better\n")
+    words = "all of it", "none", str(photo_folder), tmp_path / "tried.md"
+    ship.main(tmp_path / "run", "super_resolve", *words)
     card = json.loads((weights / "super_resolve.json").read_text())
     methods = [row["method"] for row in card["results"]["photos"]]
     assert methods == ["do nothing", "bicubic", "Lanczos", "super_resolve"]
-    assert card["bad_at"] == "all of it" and "bicubic" in (weights / "super_resolve.md").read_text()
+    text = (weights / "super_resolve.md").read_text()
+    assert card["bad_at"] == "all of it" and "bicubic" in text
+    assert text.endswith("What was tried:\n\na larger one: no better\n")
     enhancer = gan_keras.Enhancer.load("super-resolve")
     assert enhancer.scale == 4
     for shipped, trained in zip(enhancer.network.get_weights(), model.get_weights(), strict=True):

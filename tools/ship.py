@@ -1,6 +1,7 @@
 """Turn a finished run into shipped weights: float16, inference only, with a card.
 
-Usage: python tools/ship.py RUN NAME "what it is bad at" ["licence note" ["photos to measure on"]]
+Usage: python tools/ship.py RUN NAME "what it is bad at" ["licence note" ["photos to measure on"
+       [file that says what was tried]]]
 
 Writes gan_keras/weights/NAME.keras, which plain Keras loads, NAME.json (recipe, seed, versions,
 machine, minutes, curve, results) and NAME.md, the same for people. The results are measured on
@@ -70,11 +71,11 @@ def _functional(vae):
     return keras.Model(images, outputs, name="vae")
 
 
-def write_card(run, name, settings, results, bad_at, licence):
-    """Write NAME.json and NAME.md."""
+def write_card(run, name, settings, results, words):
+    """Write NAME.json and NAME.md; `words` holds what a person has to say."""
     curve = read_metrics(Path(run) / "metrics.csv")
     card = {"name": name, **settings, "seconds": curve["seconds"][-1], "results": results}
-    card |= {"curve": curve, "bad_at": bad_at, "licence": licence}
+    card |= {"curve": curve, **words}
     (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
     (WEIGHTS / f"{name}.md").write_text(card_for_people(card))
 
@@ -104,12 +105,15 @@ def card_for_people(card):
         *card["results"]["table"],
         "```",
         "",
+        *(["What was tried:", "", *card["tried"], ""] if card.get("tried") else []),
     ]
     return "\n".join(lines)
 
 
-def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None):
+def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None, tried=None):
     """Ship one run."""
+    words = {"bad_at": bad_at, "licence": licence}
+    words["tried"] = Path(tried).read_text().splitlines() if tried else []
     settings = json.loads((Path(run) / "settings.json").read_text())
     settings["data"]["name"] = Path(settings["data"]["name"]).name
     settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
@@ -117,13 +121,13 @@ def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None):
     path = WEIGHTS / f"{name}.keras"
     network.save(path)
     to_float16(path)
-    write_card(run, name, settings, {"table": []}, bad_at, licence)  # it says what to measure on
+    write_card(run, name, settings, {"table": []}, words)  # it says what to measure on
     table = []
     rows = measure([name], evaluate_on, say=table.append)
     results = {"table": table, **rows}
     if "classifiers" in rows:
         results["test_accuracy"] = rows["classifiers"][0]["accuracy"]
-    write_card(run, name, settings, results, bad_at, licence)
+    write_card(run, name, settings, results, words)
     print("\n".join([f"{path}: {path.stat().st_size / 1e6:.2f} MB", *table]))
 
 
