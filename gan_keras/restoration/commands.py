@@ -24,9 +24,7 @@ def add_commands(add, quiet):
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
     add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
-    faster = (
-        "bfloat16: several times as fast where the processor has it, a grey level apart at most"
-    )
+    faster = "bfloat16: faster where the processor has it, a fraction of a grey level apart"
     c.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help=faster)
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
