@@ -45,6 +45,8 @@ def _parser():
     c.add_argument("--epochs", type=int)
     c.add_argument("--seed", type=_seed)
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
+    c.add_argument("--xla", choices=["on", "off"], help="on a GPU, off on a CPU")
+    c.add_argument("--threads", help="as many as there are cores")
     c.add_argument("--strategy", help="mirrored: this machine's GPUs; or multi_worker")
     c.add_argument("--profile", action="store_true", help="trace a few steps, say what takes long")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
@@ -103,6 +105,9 @@ def _train(args):
         epochs=args.epochs,
         seed=args.seed,
     )
+    asked = {"GAN_KERAS_XLA": args.xla and str(int(args.xla == "on"))}
+    asked["GAN_KERAS_THREADS"] = args.threads
+    os.environ.update({name: value for name, value in asked.items() if value})
     _quiet()
     folder = args.out or f"runs/{recipe.name}"
     if args.profile:

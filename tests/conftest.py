@@ -14,7 +14,7 @@ os.environ.update(
     KERAS_BACKEND="tensorflow",
     MPLBACKEND="Agg",
 )
-for name in ("GAN_KERAS_PRECISION", "GAN_KERAS_XLA"):
+for name in ("GAN_KERAS_PRECISION", "GAN_KERAS_XLA", "GAN_KERAS_THREADS"):
     os.environ.pop(name, None)
 
 ROOT = Path(__file__).parents[1]

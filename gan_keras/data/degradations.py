@@ -33,9 +33,8 @@ def gaussian_noise(image, generator, *, sigma=25, grey=0):
         sigma: σ in 8-bit grey levels, ≥ 0; or a pair.
         grey: Chance that all channels get the same noise, as a grey photograph has it, 0 to 1.
     """
-    check_value("grey", grey)
     scale = np.float32(draw(generator, "sigma", sigma) * GREY_LEVEL)
-    same = grey and generator.random() < grey
+    same = draw(generator, "grey", grey) and generator.random() < grey
     channels = 1 if same else image.shape[-1]
     noise = generator.standard_normal((*image.shape[:-1], channels), dtype=np.float32)
     noise *= scale

@@ -66,8 +66,7 @@ class Enhancer:
         if rest or height != width or self.scale < 1:
             raise UserError(f"model {network.name!r} turns {side}×{side} into {height}×{width}")
         self.network, self.strength, self.best = network, strength, best
-        lower = precision == "bfloat16"
-        self._apply = compile_network(in_bfloat16(network) if lower else network)
+        self._apply = compile_network(in_bfloat16(network) if precision == "bfloat16" else network)
         self.masked = network.input_shape[3] == 4
         if self.masked and self.scale > 1:
             raise UserError(f"model {network.name!r} both fills in and enlarges: one at a time")

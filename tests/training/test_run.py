@@ -17,7 +17,7 @@ from gan_keras.recipes import get_recipe
 from gan_keras.training import assembly, run
 from gan_keras.training.callbacks import TrainingDivergedError, read_seconds
 from gan_keras.training.run import train
-from gan_keras.training.runtime import choose_runtime
+from gan_keras.training.runtime import available_cores, choose_runtime
 
 SMALL = {"steps_per_epoch": 2, "epochs": 2, "batch_size": 4, "learning_rate": 0.002}
 
@@ -382,3 +382,42 @@ def test_runtime_follows_what_is_asked(monkeypatch):
     assert choose_runtime("float32").precision == "float32"
     assert choose_runtime().jit_compile is True
     assert "XLA on" in choose_runtime().reason
+
+
+@pytest.mark.parametrize(
+    "content, limit",
+    [("max 100000", 10**6), ("150000 100000", 2), ("20000 100000", 1), ("what", 10**6)],
+)
+def test_a_containers_share_limits_the_cores(content, limit, tmp_path):
+    quota = tmp_path / "cpu.max"
+    quota.write_text(content)
+    everywhere = available_cores(tmp_path / "nothing")
+    assert available_cores(quota) == min(everywhere, limit) >= 1
+
+
+THREADS = """
+import tensorflow as tf
+from gan_keras.training.runtime import available_cores, choose_runtime
+
+runtime = choose_runtime()
+print(runtime.threads, tf.config.threading.get_intra_op_parallelism_threads(), runtime.reason)
+tf.zeros(1)  # from here on it is fixed
+import os
+os.environ["GAN_KERAS_THREADS"] = "5"
+print(choose_runtime().threads)
+"""
+
+
+def test_threads_are_told_to_tensorflow_before_it_computes(run_python):
+    result = run_python(THREADS, GAN_KERAS_THREADS="3")
+    assert result.returncode == 0, result.stderr[-2000:]
+    first, second = result.stdout.splitlines()
+    assert first.startswith("3 3 ") and first.endswith("; 3 threads")
+    assert second == "3"
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_threads_is_refused(threads, monkeypatch):
+    monkeypatch.setenv("GAN_KERAS_THREADS", threads)
+    with pytest.raises(UserError, match=f"threads '{threads}': a whole number"):
+        choose_runtime()
