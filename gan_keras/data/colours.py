@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-_GREY, _PALEST, _DEEPEST = 0.15, 0.5, 3.0
-
 
 def vary_colours(image, generator):
     """Return the same picture in other colours.
@@ -23,8 +21,8 @@ def vary_colours(image, generator):
     Returns:
         float32 (H, W, 3) in [-1, 1], clipped.
     """
-    depth = math.exp(generator.uniform(math.log(_PALEST), math.log(_DEEPEST)))
-    depth *= generator.random() >= _GREY
+    depth = math.exp(generator.uniform(math.log(0.5), math.log(3)))
+    depth *= generator.random() >= 0.15
     mixing = np.full((3, 3), (1 - depth) / 3)
     mixing[generator.permutation(3), range(3)] += depth
     return np.clip(image @ mixing.astype(np.float32), -1, 1)

@@ -138,9 +138,8 @@ def compile_model(model, recipe, jit_compile):
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
             )
-        return FusedAdam(
-            rate, recipe.beta_1, recipe.beta_2, global_clipnorm=recipe.clip_norm or None
-        )
+        clip = recipe.clip_norm or None
+        return FusedAdam(rate, recipe.beta_1, recipe.beta_2, global_clipnorm=clip)
 
     options, rate = {"jit_compile": jit_compile}, recipe.learning_rate
     if recipe.algorithm in (*_GANS, "pix2pix"):
