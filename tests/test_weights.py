@@ -11,18 +11,21 @@ from PIL import Image
 
 import gan_keras
 from gan_keras.cli import main
+from gan_keras.data.degradations import build_degradation, gaussian_noise
 from gan_keras.data.digits import load_digits
 from gan_keras.data.photo_files import photo_paths
-from gan_keras.data.ranges import from_uint8
+from gan_keras.data.photos import Photographs
+from gan_keras.data.ranges import DATA_RANGE, from_uint8, to_uint8
 from gan_keras.evaluation import digit_floor, measure
 from gan_keras.loading import WEIGHTS
+from gan_keras.metrics.image_quality import psnr
 
 NAMES = gan_keras.shipped()
 
 
 def test_the_shipped_models_are_these():
     digits = ["digit_classifier", "digits", "digits_by_class", "fashion"]
-    assert ["denoise", *digits, "super_resolve", "vae"] == NAMES
+    assert ["auto", "denoise", *digits, "super_resolve", "vae"] == NAMES
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
 
 
@@ -119,6 +122,54 @@ def test_denoiser_is_ahead_of_every_classical_row():
     assert by_method["denoise"] > by_method["non-local means, h = 0.8 σ"] + 2.5
     assert by_method["denoise"] > by_method["non-local means, tuned"] + 1.8
     assert by_method["non-local means, tuned"] > by_method["median 3×3"] > by_method["do nothing"]
+
+
+def crops(side=256):
+    """Return the middles of photographs that no enhancer was trained on, float32."""
+    for path in photo_paths("photos", "train")[:2] + photo_paths("photos", "test"):
+        image = Photographs([path])[0]
+        top, left = ((n - side) // 2 for n in image.shape[:2])
+        yield from_uint8(image[top : top + side, left : left + side])
+
+
+def quality(target, image):
+    """Return the PSNR in dB of what 8 bits show."""
+    shown = from_uint8(to_uint8(image))
+    return float(psnr(target[None], shown[None], DATA_RANGE)[0])
+
+
+def test_the_denoiser_knows_grey_photographs_and_their_noise():
+    enhancer, gains = gan_keras.Enhancer.load("denoise"), []
+    for index, target in enumerate(crops()):
+        grey = np.repeat(target.mean(axis=2, keepdims=True), 3, axis=2)
+        noisy = gaussian_noise(grey, np.random.default_rng(index), sigma=25, grey=1)
+        restored = enhancer(noisy[..., 0])
+        gains.append(quality(grey, restored[..., None].repeat(3, 2)) - quality(grey, noisy))
+    assert np.mean(gains) > 8
+
+
+AUTO = {  # degradation → dB over doing nothing
+    "jpeg": ({"name": "jpeg", "quality": 10}, 1.0),
+    "noise": ({"name": "gaussian_noise", "sigma": 25}, 8.0),
+    "blur": ({"name": "gaussian_blur", "sigma": 1.5}, 1.0),
+    "all": ([{"name": "gaussian_blur", "sigma": 1}, {"name": "gaussian_noise", "sigma": 10},
+             {"name": "jpeg", "quality": 40}], 2.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AUTO)
+def test_auto_repairs_each_and_all(name):
+    enhancer, (specification, least), gains = gan_keras.Enhancer.load("auto"), AUTO[name], []
+    degrade = build_degradation(specification)
+    for index, target in enumerate(crops()):
+        degraded = degrade(target, np.random.default_rng(index))
+        gains.append(quality(target, enhancer(degraded)) - quality(target, degraded))
+    assert np.mean(gains) > least
+
+
+def test_auto_leaves_a_clean_photograph_alone():
+    enhancer = gan_keras.Enhancer.load("auto")
+    assert np.mean([quality(target, enhancer(target)) for target in crops()]) >= 40
 
 
 def test_enhance_works_straight_after_install(tmp_path):
