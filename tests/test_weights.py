@@ -148,12 +148,12 @@ def test_the_denoiser_knows_grey_photographs_and_their_noise():
     assert np.mean(gains) > 8
 
 
-AUTO = {  # degradation → dB over doing nothing
+AUTO = {  # degradation → dB over doing nothing, a little less than it was shipped with
     "jpeg": ({"name": "jpeg", "quality": 10}, 1.0),
     "noise": ({"name": "gaussian_noise", "sigma": 25}, 8.0),
-    "blur": ({"name": "gaussian_blur", "sigma": 1.5}, 1.0),
+    "blur": ({"name": "gaussian_blur", "sigma": 1.5}, 2.0),
     "all": ([{"name": "gaussian_blur", "sigma": 1}, {"name": "gaussian_noise", "sigma": 10},
-             {"name": "jpeg", "quality": 40}], 2.0),
+             {"name": "jpeg", "quality": 40}], 1.2),
 }  # fmt: skip
 
 

@@ -157,8 +157,8 @@ def compile_model(model, recipe, jit_compile):
 
 @keras.saving.register_keras_serializable(package="gan_keras")
 def psnr(target, restored):
-    """PSNR in dB of images in [-1, 1], as a metric of `compile`."""
-    return image_quality.psnr(target, restored, DATA_RANGE)
+    """PSNR in dB of images in [-1, 1], as a metric of `compile`: 100 where they are equal."""
+    return keras.ops.minimum(image_quality.psnr(target, restored, DATA_RANGE), 100.0)
 
 
 def sample_image(recipe, model, validation):

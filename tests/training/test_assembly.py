@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -9,6 +10,7 @@ from gan_keras.algorithms.dcgan import DCGAN
 from gan_keras.algorithms.wgan_gp import WGANGP
 from gan_keras.layers.spectral_norm import SpectralConv2D
 from gan_keras.recipes import get_recipe
+from gan_keras.training import assembly
 from gan_keras.training.assembly import build_model, compile_model, load_data
 
 RATE, STEPS = 0.01, 100
@@ -116,3 +118,10 @@ def test_the_schedule_of_a_critic_counts_all_its_updates(schedule):
             for optimizer in (model.generator_optimizer, model.discriminator_optimizer)
         ]
         assert rates[0] == pytest.approx(rates[1], rel=1e-3, abs=1e-9)
+
+
+def test_the_metric_of_a_clean_photograph_is_finite():
+    """A running mean with one infinite value is infinite for the rest of its epoch."""
+    target = np.linspace(-1, 1, 2 * 4 * 4 * 3, dtype=np.float32).reshape(2, 4, 4, 3)
+    degraded = target + np.float32([0, 0.2])[:, None, None, None]
+    np.testing.assert_allclose(assembly.psnr(target, degraded), [100, 20], atol=1e-3)
