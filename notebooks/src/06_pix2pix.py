@@ -643,8 +643,8 @@ print(f"two throws are read as the same digit in {agree:.0%} of the cases")
 #
 # ### 6.2 Photographs
 #
-# Now the enhancer. The package ships `denoise`, a residual network of 1.4 million weights trained by L1 for a quarter of
-# an hour on other photographs than ours: that is the *longer run*. Here it is fine-tuned for a minute against
+# Now the enhancer. The package ships `denoise`, a residual network of 0.8 million weights trained by L1 for half an
+# hour on other photographs than ours: that is the *longer run*. Here it is fine-tuned for a minute against
 # a PatchGAN of 16×16 pixels on the six embedded training photographs. It knows already what L1 can teach, and so little of
 # it is needed: $\lambda=0.3$. (`make demo` trains both parts from scratch.)
 
@@ -860,8 +860,9 @@ print(f"{len(clean)} digits: a share of 90 % is known to ± {np.sqrt(0.9 * 0.1 /
 # knowledge of *this* digit (no function of $y$ can: the posterior of the class given $G(y)$ is never sharper on average
 # than given $y$). A classifier trained on noisy digits would need no restoration. And looking better is not reading better:
 # compare the last two rows of the table with the last two of the figure; from one to the other, nothing that the
-# spread allows us to call a gain. What is the matter with `denoise`? Beyond σ = 55 it has had no training; but at 25 and 50
-# it should work, and hardly does. The next section finds out.
+# spread allows us to call a gain. And `denoise`, which has never seen a digit, nor noise beyond σ = 55, keeps up with the
+# networks of digits to σ = 150: strokes are edges, and edges it knows. At 200 it is lost, and they are not: there, knowing
+# what *digits* look like is what counts.
 #
 # ### 6.4 Pictures of another kind
 #
@@ -938,14 +939,16 @@ table(
 # By PSNR the network beats non-local means on all four, on kinds of pictures that it has never seen: noise is noise, and
 # edges are edges. Letters stay letters. Now look for what is *small and faint*. The retina's fine vessels and the moon's
 # small craters are gone. And the phantom is the honest test, because there we know what is true. The small disc between the
-# dark ellipses, drawn there to stand for what a physician looks for, keeps less than a third of its contrast, the row of
-# three at the lower edge can hardly be made out, and the flat parts have got clouds where there is *nothing*. The picture with the best PSNR has lost what the
+# dark ellipses, drawn there to stand for what a physician looks for, keeps two fifths of its contrast, the row of
+# three at the lower edge can hardly be made out, and the flat parts have got faint clouds where there is *nothing*. The picture with the best PSNR has lost what the
 # picture was taken for. **Do not diagnose from an enhanced image, and do not let anybody else do it:** `gan-keras enhance
 # --show-changes` shows what was changed.
 #
-# The last table says why `denoise` failed on digits. It was trained with independent noise in the three colours; noise
-# that is the same in all three it has never been shown, takes it for texture, and leaves it alone. Nothing in a test on
-# photographs with colour noise would have told you. *What a network has not been shown it will not repair.*
+# The last table is a warning of another kind. `denoise` was trained with noise that is independent from pixel to pixel, in
+# each colour by itself and in grey. Blur that noise by a single pixel, as the software of a camera does, and the network
+# takes it for texture and leaves it alone: no gain at all. (A first version, trained with independent colours
+# alone, did the same with noise that is equal in all three, on every grey photograph, and no test on colour noise
+# had told.) *What a network has not been shown it will not repair.*
 #
 # ## 7 · What goes wrong
 #
