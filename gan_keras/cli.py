@@ -105,9 +105,10 @@ def _train(args):
         epochs=args.epochs,
         seed=args.seed,
     )
-    asked = {"GAN_KERAS_XLA": args.xla and str(int(args.xla == "on"))}
-    asked["GAN_KERAS_THREADS"] = args.threads
-    os.environ.update({name: value for name, value in asked.items() if value})
+    if args.xla:
+        os.environ["GAN_KERAS_XLA"] = str(int(args.xla == "on"))
+    if args.threads:
+        os.environ["GAN_KERAS_THREADS"] = args.threads
     _quiet()
     folder = args.out or f"runs/{recipe.name}"
     if args.profile:

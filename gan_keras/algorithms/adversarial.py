@@ -135,11 +135,12 @@ class AdversarialModel(SeededRandomness, keras.Model):
 
     def _finish_step(self, discriminator_loss, generator_loss):
         """Move the average, count the step, report the losses."""
-        step = tf.cast(self.step, tf.float32)
-        decay = tf.minimum(self.average_decay, (1.0 + step) / (10.0 + step))
-        pairs = zip(self.averaged_generator.weights, self.generator.weights, strict=True)
-        for average, latest in pairs if self.average_decay else ():
-            average.assign(decay * average.value + (1.0 - decay) * latest.value)
+        if self.average_decay:
+            step = tf.cast(self.step, tf.float32)
+            decay = tf.minimum(self.average_decay, (1.0 + step) / (10.0 + step))
+            pairs = zip(self.averaged_generator.weights, self.generator.weights, strict=True)
+            for average, latest in pairs:
+                average.assign(decay * average.value + (1.0 - decay) * latest.value)
         self.step.assign(self.step + 1)
         return self._report(discriminator_loss, generator_loss)
 

@@ -37,8 +37,7 @@ def gaussian_noise(image, generator, *, sigma=25, grey=0):
     same = draw(generator, "grey", grey) and generator.random() < grey
     channels = 1 if same else image.shape[-1]
     noise = generator.standard_normal((*image.shape[:-1], channels), dtype=np.float32)
-    noise *= scale
-    return image + noise
+    return image + scale * noise
 
 
 def poisson_noise(image, generator, *, peak=100):
