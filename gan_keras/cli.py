@@ -47,6 +47,7 @@ def _parser():
     c.add_argument("--precision", help="float32, bfloat16 or float16; the hardware decides")
     c.add_argument("--xla", choices=["on", "off"], help="on a GPU, off on a CPU")
     c.add_argument("--threads", help="as many as there are cores")
+    c.add_argument("--steps-per-execution", help="of training; 8 on a GPU, 1 on a CPU")
     c.add_argument("--strategy", help="mirrored: this machine's GPUs; or multi_worker")
     c.add_argument("--profile", action="store_true", help="trace a few steps, say what takes long")
     c.add_argument("--out", help="the run's folder (runs/RECIPE)")
@@ -107,8 +108,9 @@ def _train(args):
     )
     if args.xla:
         os.environ["GAN_KERAS_XLA"] = str(int(args.xla == "on"))
-    if args.threads:
-        os.environ["GAN_KERAS_THREADS"] = args.threads
+    for name in ("threads", "steps_per_execution"):
+        if getattr(args, name):
+            os.environ[f"GAN_KERAS_{name.upper()}"] = getattr(args, name)
     _quiet()
     folder = args.out or f"runs/{recipe.name}"
     if args.profile:

@@ -25,6 +25,7 @@ class Recipe:
         steps_per_epoch: An epoch is what lies between two checkpoints.
         epochs: How many.
         seed: Of weights, data order, degradations and noise.
+        optimizer: "adam"; or "muon" for the kernels between hidden layers, see `Muon`.
         beta_1: Adam's first momentum.
         beta_2: Adam's second momentum.
         clip_norm: The norm to which the gradients of a player's weights, taken together, are scaled
@@ -52,6 +53,7 @@ class Recipe:
     steps_per_epoch: int
     epochs: int
     seed: int = 42
+    optimizer: str = "adam"
     beta_1: float = 0.9
     beta_2: float = 0.999
     discriminator_learning_rate: float | None = None

@@ -16,7 +16,7 @@ from gan_keras.layers.batch_norm import fuse_batch_norm
 from gan_keras.metrics import image_quality
 from gan_keras.networks import adversarial_digits, digits, patchgan, restorer, unet
 from gan_keras.plots import repeat_pixels, sample_grid
-from gan_keras.training.optimizers import FusedAdam
+from gan_keras.training.optimizers import FusedAdam, Muon
 
 _GANS = ("dcgan", "wgan_gp")  # of noise
 _DIGITS = (*_GANS, "vae", "classifier")
@@ -125,8 +125,8 @@ def _build(settings, default, fused):
     raise ValueError(f"no builder {name!r}")
 
 
-def compile_model(model, recipe, jit_compile):
-    """Compile a model as its recipe says."""
+def compile_model(model, recipe, jit_compile, steps_per_execution=1):
+    """Compile a model as its recipe says, and for this machine as `Runtime` says."""
     steps = recipe.epochs * recipe.steps_per_epoch
     updates = recipe.algorithm_settings.get("n_critic", 1)  # of D, in a step
 
@@ -139,9 +139,11 @@ def compile_model(model, recipe, jit_compile):
                 0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
             )
         clip = recipe.clip_norm or None
-        return FusedAdam(rate, recipe.beta_1, recipe.beta_2, global_clipnorm=clip)
+        optimizer = {"adam": FusedAdam, "muon": Muon}[recipe.optimizer]
+        return optimizer(rate, recipe.beta_1, recipe.beta_2, global_clipnorm=clip)
 
-    options, rate = {"jit_compile": jit_compile}, recipe.learning_rate
+    options = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
+    rate = recipe.learning_rate
     if recipe.algorithm in (*_GANS, "pix2pix"):
         options |= {"loss": recipe.loss, "label_smoothing": recipe.label_smoothing}
         discriminator_rate = recipe.discriminator_learning_rate or rate

@@ -52,6 +52,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Open the bar, at the epoch from which the run goes on."""
+        self._seen = 0
         if self._bar is None:
             steps = self.params["steps"]
             self._bar = tqdm(
@@ -64,7 +65,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Count the step."""
-        self._bar.update()
+        done = min(batch + 1, self.params["steps"])  # an execution of several may end beyond
+        self._bar.update(done - self._seen)
+        self._seen = done
 
     def on_epoch_end(self, epoch, logs=None):
         """Show the epoch's metrics."""

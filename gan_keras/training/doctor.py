@@ -118,7 +118,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Examine both players when it is time."""
-        self._step = self._before + batch + 1
+        self._step = self._before + min(batch + 1, self.params.get("steps") or batch + 1)
         if self._examining and self._step >= self._next:
             self._next = self._step + self._every
             self._check_up(logs)

@@ -1,4 +1,4 @@
-"""The one place that looks at the hardware and picks precision, XLA, threads and devices."""
+"""The one place that looks at the hardware and picks precision, XLA, threads, steps and devices."""
 
 import os
 import platform
@@ -22,6 +22,7 @@ class Runtime:
         precision: A Keras dtype policy's name.
         jit_compile: Whether steps are compiled with XLA.
         threads: That TensorFlow's operations share.
+        steps_per_execution: Training steps between two returns to Python.
         reason: One line for people.
     """
 
@@ -29,6 +30,7 @@ class Runtime:
     precision: str
     jit_compile: bool
     threads: int
+    steps_per_execution: int
     reason: str
 
 
@@ -77,9 +79,11 @@ def choose_runtime(precision=None, strategy=None):
 
     bfloat16 on a CPU with AVX-512-bf16 or AMX and on an Ampere or newer GPU, else float32; XLA on
     a GPU and under JAX (on a CPU it halves the speed of TensorFlow's DCGAN step); as many threads
-    as there are cores, of which TensorFlow by itself would see a container's whole machine. The
-    environment overrides each: GAN_KERAS_PRECISION=float32, GAN_KERAS_XLA=0 or 1,
-    GAN_KERAS_THREADS=2. Threads are set where TensorFlow has not begun to compute.
+    as there are cores, of which TensorFlow by itself would see a container's whole machine; eight
+    steps an execution on a GPU, which would wait for Python, and one on a CPU, where a step takes
+    tens of times as long as Python's part of it. The environment overrides each:
+    GAN_KERAS_PRECISION=float32, GAN_KERAS_XLA=0 or 1, GAN_KERAS_THREADS=2,
+    GAN_KERAS_STEPS_PER_EXECUTION=4. Threads are set where TensorFlow has not begun to compute.
 
     Args:
         precision: One of `PRECISIONS`, "bfloat16" or "float16" for short; None picks.
@@ -89,10 +93,12 @@ def choose_runtime(precision=None, strategy=None):
         A `Runtime`.
 
     Raises:
-        UserError: No such precision or number of threads, or XLA is asked for under a strategy.
+        UserError: No such precision or number of threads or steps, or XLA is asked for under a
+            strategy.
     """
-    threads = _set_threads(os.environ.get("GAN_KERAS_THREADS") or available_cores())
     kind, name, fast_bfloat16 = _hardware()
+    threads = _set_threads(_asked("threads", available_cores()))
+    steps = _asked("steps_per_execution", 8 if kind == "gpu" else 1)
     asked = precision or os.environ.get("GAN_KERAS_PRECISION")
     if asked:
         chosen = asked if asked.startswith(("mixed_", "float32")) else f"mixed_{asked}"
@@ -107,21 +113,28 @@ def choose_runtime(precision=None, strategy=None):
     if xla and strategy:
         raise UserError(f"TensorFlow's {strategy} strategy does not go with XLA: GAN_KERAS_XLA=0")
     reason = f"{chosen} ({why}); XLA {'on' if xla else 'off'} ({strategy or kind.upper()})"
-    return Runtime(f"{kind}: {name}", chosen, xla, threads, f"{reason}; {threads} threads")
+    reason += f"; {threads} threads; {steps} step{'s'[: steps > 1]} an execution"
+    return Runtime(f"{kind}: {name}", chosen, xla, threads, steps, reason)
+
+
+def _asked(what, default):
+    """Return a whole number from the environment, or the default."""
+    asked = os.environ.get(f"GAN_KERAS_{what.upper()}") or str(default)
+    if not asked.isdecimal() or int(asked) < 1:
+        raise UserError(f"{what} {asked!r}: a whole number from 1 is wanted")
+    return int(asked)
 
 
 def _set_threads(asked):
     """Tell TensorFlow how many threads an operation may use; return how many it uses."""
-    if not str(asked).isdecimal() or int(asked) < 1:
-        raise UserError(f"threads {asked!r}: a whole number from 1 is wanted")
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         try:
-            tf.config.threading.set_intra_op_parallelism_threads(int(asked))
+            tf.config.threading.set_intra_op_parallelism_threads(asked)
         except RuntimeError:  # it has begun to compute
             return tf.config.threading.get_intra_op_parallelism_threads() or available_cores()
-    return int(asked)
+    return asked
 
 
 def compile_network(network):

@@ -1,4 +1,6 @@
-"""The fused Adam moves weights as Keras' does, wherever it runs."""
+"""Adam and Muon move weights as Keras' do, wherever they run."""
+
+import functools
 
 import keras
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from gan_keras.training.optimizers import FusedAdam
+from gan_keras.training.optimizers import FusedAdam, Muon
 
 SETTINGS = {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}
 
@@ -77,3 +79,71 @@ def test_a_saved_model_goes_on_with_it(tmp_path):
         model.fit(np.ones((4, 3)), np.zeros((4, 2)), verbose=0)
     for a, b in zip(network.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def kernel(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 32, 64), (1, 1, 96, 16), (2, 2, 64, 64)], ids=str)
+def test_muon_moves_a_kernel_alike_in_all_directions(shape):
+    """The change's singular values are 0.7 to 1.2 of 0.2·rate·√(longer side), where M's differ."""
+    start, rate = kernel(*shape), 0.01
+    weight, optimizer = keras.Variable(start), Muon(rate)
+    gradient = kernel(*shape, seed=1).reshape(-1, shape[-1])
+    left, values, right = np.linalg.svd(gradient, full_matrices=False)
+    values = values * np.geomspace(1, 0.05, len(values))
+    optimizer.apply([tf.reshape((left * values) @ right, shape)], [weight])
+    change = (start - np.array(weight)).reshape(-1, shape[-1])
+    scale = 0.2 * rate * max(change.shape) ** 0.5
+    found = left.T @ change @ right.T / scale  # in the gradient's own directions
+    assert np.diag(found).min() > 0.65 and np.diag(found).max() < 1.25
+    np.testing.assert_allclose(found - np.diag(np.diag(found)), 0, atol=1e-2)
+
+
+def test_muon_is_keras_own_where_that_works():
+    """Keras has it for matrices: the kernel of a 1×1 convolution is one. Three steps on noise."""
+    plain = {"weight_decay": None, "adam_weight_decay": None}
+    moved = []
+    for shape, optimizer in (
+        ((1, 1, 48, 32), Muon(0.01)),
+        ((48, 32), keras.optimizers.Muon(0.01, **plain)),
+    ):
+        weight = keras.Variable(kernel(48, 32).reshape(shape))
+        for step in range(3):
+            optimizer.apply([tf.reshape(kernel(48, 32, seed=step), shape)], [weight])
+        moved.append(np.array(weight).reshape(48, 32))
+    assert np.abs(moved[1] - kernel(48, 32)).max() > 0.01
+    np.testing.assert_allclose(*moved, atol=1e-4)
+
+
+def test_muon_leaves_the_rest_to_adam():
+    """First and last layers, biases and matrices: as `FusedAdam`, whose arguments it takes."""
+    shapes = [(4, 4, 3, 64), (3, 3, 64, 3), (64,), (64, 64)]
+    moved = []
+    for optimizer in (Muon(0.01, 0.5), FusedAdam(0.01, 0.5)):
+        weights = [keras.Variable(kernel(*shape)) for shape in shapes]
+        for step in range(3):
+            optimizer.apply([tf.constant(kernel(*s, seed=step)) for s in shapes], weights)
+        moved.append([np.array(weight) for weight in weights])
+    for a, b in zip(*moved, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_muon_eager_graph_and_xla_agree_and_a_zero_gradient_is_no_accident():
+    moved = []
+    for options in (None, {}, {"jit_compile": True}):
+        weight, optimizer = keras.Variable(kernel(3, 3, 16, 16)), Muon(0.01)
+        optimizer.build([weight])
+        step = functools.partial(_apply, optimizer, weight)
+        step = step if options is None else tf.function(step, **options)
+        step(tf.zeros(weight.shape))
+        np.testing.assert_array_equal(weight, kernel(3, 3, 16, 16))
+        step(tf.constant(kernel(3, 3, 16, 16, seed=1)))
+        moved.append(np.array(weight))
+    np.testing.assert_allclose(moved[1], moved[0], atol=1e-6)
+    np.testing.assert_allclose(moved[2], moved[0], atol=1e-6)
+
+
+def _apply(optimizer, weight, gradient):
+    optimizer.apply([gradient], [weight])

@@ -371,6 +371,25 @@ def test_a_restorer_trains_on_jax_where_there_is_no_tensorflow(run_python, photo
     assert settings["backend"] == "jax"
 
 
+@pytest.mark.parametrize("build", [restorer, dcgan], ids=["restorer", "dcgan"])
+def test_several_steps_an_execution_end_at_the_same_weights(build, photo_folder, tmp_path, capfd):
+    """Of five steps an epoch, executions of two leave one over."""
+    models, steps = [], {"steps_per_epoch": 5}
+    for number in ("1", "2"):
+        recipe = build(photo_folder, **steps) if build is restorer else build(**steps)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GAN_KERAS_STEPS_PER_EXECUTION", number)
+            models.append(train(recipe, tmp_path / number, "float32", say=silent))
+        assert "10/10" in capfd.readouterr().err  # the progress bar counts steps
+    assert models[1].steps_per_execution == 2
+    for a, b in zip(*(model.variables for model in models), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    for a, b in zip(*(rows_of(tmp_path / number) for number in "12"), strict=True):
+        assert {k: pytest.approx(float(v), rel=1e-4) for k, v in a.items() if k != "seconds"} == {
+            k: float(v) for k, v in b.items() if k != "seconds"
+        }
+
+
 def test_runtime_follows_what_is_asked(monkeypatch):
     assert choose_runtime("bfloat16").precision == "mixed_bfloat16"
     assert choose_runtime("mixed_float16").precision == "mixed_float16"
@@ -412,12 +431,13 @@ def test_threads_are_told_to_tensorflow_before_it_computes(run_python):
     result = run_python(THREADS, GAN_KERAS_THREADS="3")
     assert result.returncode == 0, result.stderr[-2000:]
     first, second = result.stdout.splitlines()
-    assert first.startswith("3 3 ") and first.endswith("; 3 threads")
+    assert first.startswith("3 3 ") and first.endswith("; 3 threads; 1 step an execution")
     assert second == "3"
 
 
-@pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5"])
-def test_a_wrong_number_of_threads_is_refused(threads, monkeypatch):
-    monkeypatch.setenv("GAN_KERAS_THREADS", threads)
-    with pytest.raises(UserError, match=f"threads '{threads}': a whole number"):
+@pytest.mark.parametrize("what", ["threads", "steps_per_execution"])
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_is_refused(what, number, monkeypatch):
+    monkeypatch.setenv(f"GAN_KERAS_{what.upper()}", number)
+    with pytest.raises(UserError, match=f"{what} '{number}': a whole number"):
         choose_runtime()
