@@ -5,11 +5,13 @@ The classics are told what a trained model is not: the noise's σ, the blur's ke
 both kinds are told where pixels are missing. Outputs are clipped and rounded to 8 bits. PSNR and
 SSIM are of RGB; for enlarging of Y (BT.601) without a border of 4 pixels, as papers do. Where a
 task has a realism version, there is a row for each place on its dial; `--blend outputs` mixes the
-two networks' pictures instead of their weights, to compare.
+two networks' pictures instead of their weights, to compare. FOLDER may be "photos": the
+photographs that ship inside packages and may be shown, of which no shipped enhancer has seen any.
 
 Usage: python benchmarks/restoration.py FOLDER --tasks denoise-25 enlarge-4 --out results.md
        python benchmarks/restoration.py FOLDER --tasks denoise-25 --models runs/mine --peer a.onnx
-       python benchmarks/restoration.py FOLDER --gallery sheets --blind blind --blend both
+       python benchmarks/restoration.py FOLDER --plain runs/demo/restorer --blend both
+       python benchmarks/restoration.py photos --gallery docs/gallery --blind blind
 BM3D, OpenCV's inpainters and the distances of features (see `realism.py`) are left out, and said to
 be, without `pip install -e .[bench]`.
 """
@@ -34,7 +36,7 @@ from realism import Judge
 from restoration_gallery import Gallery
 from restoration_tasks import TASKS, bm3d
 
-from gan_keras.data.photo_files import images_in
+from gan_keras.data.photo_files import images_in, photo_paths
 from gan_keras.data.photos import Photographs
 from gan_keras.data.ranges import from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.errors import UserError
@@ -43,6 +45,8 @@ from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.plots import repeat_pixels
 from gan_keras.restoration.blending import realism_tasks
 from gan_keras.restoration.enhancer import Enhancer, enhance_degraded
+
+PLAIN = "restorer"  # the row of the foundation's, trained on six photographs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,23 +203,61 @@ def table(rows, methods, judge=None):
     return lines
 
 
+def summary(results):
+    """Return Markdown lines, a row a task: what there is without us, and what with us.
+
+    Args:
+        results: {task: (rows of `run`, methods)}.
+    """
+    lines = [
+        "| task | doing nothing | best classic | fidelity | gain | realism | other |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for task, (rows, methods) in results.items():
+        nothing, first, others = rows["do nothing"][0], None, []
+        best, classic = max(
+            (rows[name][0], f" ({name})") for name in rows if _kind(methods, name) == "classic"
+        )
+        whole = None
+        for name in (name for name in methods if _kind(methods, name) == "ours"):
+            if first is None and name != PLAIN:
+                first = name
+            elif name == f"{first}, realism 1":
+                whole = name
+            elif "," not in name or name.endswith(", best"):
+                others.append(f"{name} {rows[name][0]:.2f}")
+        if first is None:
+            continue
+        cells = [f"{nothing:.2f}", f"{best:.2f}{classic}", f"**{rows[first][0]:.2f}** ({first})"]
+        cells += [f"{rows[first][0] - nothing:+.2f}", f"{rows[whole][0]:.2f}" if whole else "–"]
+        lines.append(f"| {' | '.join([task, *cells, ', '.join(others) or '–'])} |")
+    return lines
+
+
+def _kind(methods, name):
+    return methods[name].kind if name in methods else "classic"
+
+
 def _written(pair):
     return "– | –" if pair is None else f"{pair[0]:.3g} | {pair[1]:.3g}"
 
 
 def _arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="photographs that nobody trained on")
+    parser.add_argument("folder", help='photographs that nobody trained on, or "photos"')
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS, metavar="TASK")
     parser.add_argument("--models", nargs="+", help="in place of the shipped ones")
     parser.add_argument("--realism-model", help="the other end of the first model's dial")
     dial = [0, 0.25, 0.5, 0.75, 1]
     parser.add_argument("--dial", nargs="+", type=float, default=dial, metavar="SHARE")
     parser.add_argument("--blend", choices=["weights", "outputs", "both"], default="weights")
+    parser.add_argument("--plain", help="a run of `restorer`: a row more of the denoising tasks")
     parser.add_argument("--peer", nargs="+", default=[], help="SavedModels or ONNX files")
+    parser.add_argument("--without", nargs="+", default=[], help="methods to leave out, as BM3D")
     parser.add_argument("--best", action="store_true", help="a row more: mean over eight turns")
     parser.add_argument("--gallery", type=Path, help="folder for a contact sheet of each task")
     parser.add_argument("--blind", type=Path, help="folder for pairs without names, and their key")
+    parser.add_argument("--every", type=int, default=1, help="of the photographs, each so many")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--out", type=Path, help="a Markdown file")
     return parser.parse_args()
@@ -224,6 +266,8 @@ def _arguments():
 def _methods(args, task, peers):
     """Return (methods of a task, names of those that a gallery shows: both ends of the dial)."""
     methods = {name: Method(restore, "classic") for name, restore in task.classics.items()}
+    if args.plain and "denoise" in task.models[:1]:
+        methods[PLAIN] = _ours(Enhancer.load(args.plain))
     ends = []
     for index, name in enumerate(args.models or [m for m in task.models if m in shipped()]):
         realism_from = args.realism_model if index == 0 else None
@@ -232,14 +276,19 @@ def _methods(args, task, peers):
         whole = f"{name}, realism 1"
         ends = ends or [name, *([whole] if whole in rows else [])]
     methods |= {name: Method(restore, "peer", None) for name, restore in peers.items()}
-    return methods, ends
+    return {name: m for name, m in methods.items() if name not in args.without}, ends
 
 
 def main():
     """Measure, print and write."""
     args = _arguments()
     load_at_start = os.getloadavg()[0]
-    photographs = Photographs(images_in(args.folder), cache_bytes=2**30)
+    if args.folder == "photos":
+        paths = [*photo_paths("photos", "train"), *photo_paths("photos", "test")]
+        paths = [path for path in paths if path.stem != "motorcycle_left"]  # no free licence
+    else:
+        paths = images_in(Path(args.folder))
+    photographs = Photographs(paths[:: args.every], cache_bytes=2**30)
     missing = "" if bm3d else "; BM3D and OpenCV are not installed: their rows are left out"
     judged = True
     try:
@@ -254,24 +303,31 @@ def main():
         f"{keras.__version__} on {keras.backend.backend()}; seed {args.seed}{missing}",
     ]
     print("\n".join(lines))
+    results = {}
     peers = {Path(path).stem: peer(path) for path in args.peer}
     for name in args.tasks:
         methods, ends = _methods(args, TASKS[name], peers)
         judge = Judge() if judged else None
         drawn = ends and (args.gallery or args.blind)
-        gallery = Gallery(TASKS[name].classics, ends) if drawn else None
+        classics = [classic for classic in TASKS[name].classics if classic in methods]
+        gallery = Gallery(classics, ends) if drawn else None
         rows = run(TASKS[name], photographs, methods, args.seed, judge, gallery)
+        results[name] = rows, methods
         result = ["", f"## {name}", "", *table(rows, methods, judge)]
         print("\n".join(result), flush=True)
         lines += result
         if args.gallery and gallery:
-            gallery.draw(args.gallery / f"{name}.png")
+            gallery.draw(args.gallery / f"{name}.jpg")
         if args.blind and gallery:
             key = args.blind / f"{name}.key.json"
             gallery.draw_blind(args.blind / f"{name}.png", key, args.seed)
         if args.out:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text("\n".join(lines) + "\n")
+    whole = ["", "## All tasks, PSNR in dB", "", *summary(results)]
+    print("\n".join(whole))
+    if args.out:
+        args.out.write_text("\n".join([*lines, *whole]) + "\n")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,7 @@ class Gallery:
             chosen.append(Window(float(gains[index]), place, rival, tiles, quality))
 
     def draw(self, path):
-        """Write the sheet: the worst windows of all, then as many usual ones."""
+        """Write the sheet, as PNG or JPEG: the worst windows of all, then as many usual ones."""
         usual = sorted(self.usual, key=lambda window: window.gain)
         middle = max(0, (len(usual) - ROWS) // 2)
         rows = [("worst", w) for w in sorted(self.worst, key=lambda window: window.gain)[:ROWS]]
@@ -134,7 +134,7 @@ class _Page:
 
     def save(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.image.save(path)
+        self.image.save(path, quality=92, subsampling=0)  # of JPEG; PNG has no such settings
 
 
 def _psnr(errors):

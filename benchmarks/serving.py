@@ -22,8 +22,10 @@ from skimage import data
 
 import gan_keras
 from gan_keras.data.ranges import GREY_LEVEL, from_uint8
+from gan_keras.networks.precision import in_bfloat16
 from gan_keras.serving.export import export_enhancer
 from gan_keras.serving.formats import SUFFIXES, export_as
+from gan_keras.training.runtime import compile_network
 
 
 def saved_model(folder):
@@ -67,8 +69,9 @@ def build_homes(enhancer, folder, side):
     Returns:
         ({name: function of float32 (1, side, side, 3) in [-1, 1]}, {name: bytes}).
     """
-    homes = {"Keras": lambda image: enhancer.network(image, training=False).numpy()}
-    sizes = {"Keras": 4 * enhancer.network.count_params()}
+    networks = {"Keras": enhancer.network, "Keras, bfloat16": in_bfloat16(enhancer.network)}
+    homes = {name: compile_network(network) for name, network in networks.items()}
+    sizes = {name: 4 * network.count_params() for name, network in networks.items()}
     version = export_enhancer(enhancer, "model", folder)
     homes["SavedModel"], sizes["SavedModel"] = saved_model(version), size_of(version)
     for kind, suffix in SUFFIXES.items():
@@ -97,12 +100,12 @@ def main():
         runs = {name: partial(run, image) for name, run in homes.items()}
         seconds = take_turns(runs, args.rounds, seconds=0)
         print(f"{args.model}, {args.side}×{args.side}, {os.cpu_count()} cores")
-        print(f"{'':12} {'MB':>6} {'MP/s':>6}   difference in grey levels: mean, largest")
+        print(f"{'':16} {'MB':>6} {'MP/s':>6}   difference in grey levels: mean, largest")
         for name, run in homes.items():
             difference = np.abs(np.clip(run(image), -1, 1) - expected) / GREY_LEVEL
             speed = args.side**2 / 1e6 / np.median(seconds[name])
             print(
-                f"{name:12} {sizes[name] / 1e6:6.2f} {speed:6.2f}   "
+                f"{name:16} {sizes[name] / 1e6:6.2f} {speed:6.2f}   "
                 f"{difference.mean():.4f}, {difference.max():.4f}"
             )
 

@@ -6,7 +6,8 @@ the generator (Algorithm 1 of Goodfellow et al. 2014), show the critic fresh ima
 Gulrajani et al. 2017), and let pix2pix' generator face the discriminator that has just moved.
 
 GFLOP/s are of the convolutions and matrix products in the step's own graph (see flops.py), beside
-what a 2048³ matrix product reaches in the same rounds.
+what a 2048³ matrix product reaches in the same rounds. "Kernels alone" is what that graph's
+convolutions and matrix products take by themselves: no step can be further ahead of the usual one.
 
 Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 7]
 """
@@ -22,7 +23,7 @@ from functools import partial
 import keras
 import reference_steps
 import tensorflow as tf
-from flops import count_flops
+from flops import count_flops, kernels_alone
 from interleaved import Report, Result, build_parser, markdown, ratios, take_turns
 from keras import layers
 from reference_dcgan import ReferenceDCGAN
@@ -175,6 +176,9 @@ SYSTEMS = {
 }
 
 
+ALONE = "kernels alone"
+
+
 def form(precision, mode):
     """Name one way to run our step."""
     return f"ours, {precision.removeprefix('mixed_')}, {mode}"
@@ -194,7 +198,10 @@ def build_forms(system, batch, precisions, modes):
         keras.config.set_dtype_policy(precision)
         model, data = system.ours(batch)
         step = tf.function(model.train_step)
-        counted = count_flops(step.get_concrete_function(data))
+        concrete = step.get_concrete_function(data)
+        counted = count_flops(concrete)
+        alone = form(precision, ALONE)
+        runs[alone], operations[alone] = kernels_alone(concrete), counted
         compiled = tf.function(model.train_step, jit_compile=True)
         steps = {"graph": step, "eager": model.train_step, "XLA": compiled}
         for mode in modes:

@@ -155,6 +155,18 @@ def test_the_blind_page_and_its_key(tmp_path, ours):
     assert [names["place"][0] for names in said.values()] != list("abcdef")  # and so are rows
 
 
+def test_the_summary_has_a_row_a_task():
+    classic, ours = restoration.Method(None, "classic"), restoration.Method(None, "ours")
+    names = ["restorer", "denoise", "denoise, best", "denoise, realism 0.5", "denoise, realism 1"]
+    methods = {"median": classic, "BM3D": classic} | dict.fromkeys([*names, "auto"], ours)
+    rows = {name: (20.0 + i, 0.5, 1.0) for i, name in enumerate(["do nothing", *methods])}
+    lines = restoration.summary({"noise": (rows, methods), "other": (rows, {"median": classic})})
+    assert len(lines) == 3 and {line.count("|") for line in lines} == {8}
+    cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
+    assert cells[:4] == ["noise", "20.00", "22.00 (BM3D)", "**24.00** (denoise)"]
+    assert cells[4:] == ["+4.00", "27.00", "restorer 23.00, denoise, best 25.00, auto 28.00"]
+
+
 @pytest.mark.slow
 def test_the_command(run_python, photo_folder, tmp_path, pair):
     for name, network in zip(("fidelity", "realism"), pair, strict=True):
@@ -171,5 +183,5 @@ def test_the_command(run_python, photo_folder, tmp_path, pair):
     done = run_python(code, *arguments, "--out", tmp_path / "table.md")
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(re.findall(r"realism (0\.5|1) \|", (tmp_path / "table.md").read_text())) == 2
-    for name in ("sheets/denoise-25.png", "blind/denoise-25.png", "blind/denoise-25.key.json"):
+    for name in ("sheets/denoise-25.jpg", "blind/denoise-25.png", "blind/denoise-25.key.json"):
         assert (tmp_path / name).stat().st_size > 100

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import reference_steps
 import tensorflow as tf
-from flops import count_flops
+from flops import count_flops, kernels, kernels_alone
 from interleaved import Result
 from keras import layers
 from latest import figure
@@ -92,7 +92,11 @@ def test_operations_of_a_step_by_hand():
 
     first_layer_in_images = 4 * 3 * 5 * 9 * 3  # nobody asks for this gradient
     expected = 2 * 10 * (3 * forward - first_layer_in_images)
-    assert count_flops(step.get_concrete_function(batch)) == expected
+    concrete = step.get_concrete_function(batch)
+    assert count_flops(concrete) == expected
+    results = kernels_alone(concrete)()
+    assert [r.shape for r in results] == [k.outputs[0].shape for k in kernels(concrete)]
+    assert all(np.abs(r).max() > 0 for r in results) and len(results) == 3 * 3 - 1
 
 
 def pictures(*shape):
@@ -171,7 +175,7 @@ def test_enhancement_knows_every_home(monkeypatch, tmp_path, capsys):
     run_main("enhancement", monkeypatch, tmp_path, "--side", "128")
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if " | " in line]
     psnr = {row[0].strip("| "): float(row[1]) for row in rows if row[1][:2].isdigit()}
-    homes = "Keras", "SavedModel", "litert", "litert-int8", "onnx"
+    homes = "Keras", "Keras, bfloat16", "SavedModel", "litert", "litert-int8", "onnx"
     assert {home: psnr[home] for home in homes} == pytest.approx(
         dict.fromkeys(homes, psnr["Keras"]), abs=0.5
     )
