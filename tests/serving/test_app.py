@@ -221,7 +221,7 @@ def test_the_digits_are_walked(page, tmp_path):
             (picture,) = shown(page, place)
             return picture.shape == expected.shape and np.abs(picture - 1.0 * expected).max() <= 1
 
-        wait_for(equal, 30, f"{place} as expected")
+        wait_for(equal, 60, f"{place} as expected")
 
     agrees("#walk", strip(walk(digits, (5, 9), np.linspace(0, 1, 11))))
     agrees("#one", large(walk(digits, (5, 9), [0.5])[0]))
@@ -233,8 +233,10 @@ def test_the_digits_are_walked(page, tmp_path):
     page.type(labelled("number input for t: from A to B"), "0")
     agrees("#one", large(by_class.generate(1, 6, labels=7)[0]))
     page.screenshot(tmp_path / "digits.png")
-    before = shown(page, "#walk")[0]
+    agrees("#walk", strip(walk(by_class, (6, 9), np.linspace(0, 1, 11), 7)))
     page.click(button("Other seeds"))
-    wait_for(lambda: (shown(page, "#walk")[0] != before).any(), 30)
+    page.wait(f"{labelled('Seed A')}.value != '6'")
+    seeds = [int(page.run(f"{labelled(name)}.value")) for name in ("Seed A", "Seed B")]
+    agrees("#walk", strip(walk(by_class, seeds, np.linspace(0, 1, 11), 7)))
     page.type(labelled("Seed A"), "-1")
     page.wait("document.querySelector('.toast-wrap').innerText.includes('seed -1')")
