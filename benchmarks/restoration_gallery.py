@@ -8,6 +8,7 @@ import dataclasses
 import json
 
 import numpy as np
+from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 from gan_keras.data.ranges import DATA_RANGE, to_uint8
@@ -120,7 +121,7 @@ class _Page:
         self.side, self.height = side, side + 3 * LINE + GAP
         size = columns * (side + GAP) + GAP, rows * self.height + GAP
         self.image = Image.new("RGB", size, "white")
-        self.pen, self.font = ImageDraw.Draw(self.image), ImageFont.load_default(11)
+        self.pen, self.font = ImageDraw.Draw(self.image), _font(11)
 
     def title(self, row, text):
         self.pen.text((GAP, GAP + row * self.height), text, "black", self.font)
@@ -135,6 +136,11 @@ class _Page:
     def save(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.image.save(path, quality=92, subsampling=0)  # of JPEG; PNG has no such settings
+
+
+def _font(size):
+    """Return a font that has σ and dashes."""
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
 
 
 def _psnr(errors):

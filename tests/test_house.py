@@ -17,6 +17,7 @@ SHELL += (
     "profiling.py",
     "unet_256.py",
     "colour16.py",
+    "changes.py",  # a figure
     *("batch_norm.py", "optimizers.py", "precision.py"),  # faster forms of what Keras has
 )
 ASIDE = ("serving", "teaching")

@@ -86,7 +86,7 @@ def orthogonal(matrix, iterations=5):
     XᵀX, so that the steps are taken on that small square, and X is multiplied once.
 
     Args:
-        matrix: float32 (N, M), not all zero.
+        matrix: float32 (N, M).
         iterations: How many; values below 1e-3 of the norm stay below 0.7 after five.
     """
     if matrix.shape[0] < matrix.shape[1]:

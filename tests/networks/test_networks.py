@@ -17,7 +17,7 @@ from gan_keras.networks.digits import (
     build_encoder,
     build_generator,
 )
-from gan_keras.networks.patchgan import build_patchgan
+from gan_keras.networks.patchgan import build_detail_patchgan, build_patchgan
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.networks.unet import build_unet
@@ -285,6 +285,18 @@ def test_a_patchgan_logit_sees_its_patch_and_nothing_else(randomise, downsamplin
     assert (bottom - top + 1, right - left + 1) == (field, field)
     second = support(network, size, middle + 1, middle + 1)  # the next patch is one stride below
     assert np.subtract(second, first).tolist() == [stride, stride, 0, 0]
+
+
+def test_the_detail_judge_sees_detail_and_no_level(randomise):
+    """Another brightness of the image changes nothing; the same change of y does."""
+    network = randomise(build_detail_patchgan(base_filters=4, factor=2))
+    degraded, image = inputs_of([(1, 16, 20, 3), (1, 32, 40, 3)])
+    logits = np.array(network([degraded, image]))
+    assert logits.shape == (1, 8, 10, 1)
+    np.testing.assert_allclose(network([degraded, image + 0.25]), logits, atol=1e-4)
+    assert np.abs(network([degraded + 0.25, image]) - logits).max() > 1e-2
+    flat = np.broadcast_to(image.mean(axis=(1, 2), keepdims=True), image.shape)
+    assert np.abs(network([degraded, flat]) - logits).max() > 1e-2
 
 
 def test_a_patchgan_of_smaller_photographs_sees_their_pixels_repeated(randomise):
