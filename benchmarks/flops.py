@@ -1,5 +1,6 @@
 """The arithmetic of a training step, counted from its graph, and timed by itself."""
 
+import functools
 import math
 
 import tensorflow as tf
@@ -17,11 +18,11 @@ def kernels(concrete):
     """
     waiting = [tensor.op for tensor in concrete.graph.outputs]
     waiting += concrete.graph.control_outputs
-    seen = set()
+    seen = {}  # in the order of the walk
     while waiting:
         operation = waiting.pop()
         if operation not in seen:
-            seen.add(operation)
+            seen[operation] = None
             waiting += [tensor.op for tensor in operation.inputs] + list(operation.control_inputs)
     return [operation for operation in seen if operation.type in KERNELS]
 
@@ -64,39 +65,22 @@ def kernels_alone(concrete):
     Args:
         concrete: See `kernels`.
     """
-    calls = [_call(operation) for operation in kernels(concrete)]
-    noise = [[_noise(tensor) for tensor in operation.inputs] for operation in kernels(concrete)]
+    functions, noise = zip(*map(_alone, kernels(concrete)), strict=True)
 
     @tf.function
     def run(noise):
-        return [call(*inputs) for call, inputs in zip(calls, noise, strict=True)]
+        return [function(**given) for function, given in zip(functions, noise, strict=True)]
 
     return lambda: run(noise)
 
 
-def _call(operation):
-    """Return an operation as a function of its inputs; sizes are constants."""
-    names = [argument.name for argument in operation.op_def.input_arg]
-    given = {a.name for a in operation.op_def.attr if not a.name.startswith("T")}
-    settings = {name: operation.get_attr(name) for name in given}
-    sizes = {
-        name: tf.get_static_value(tensor)
-        for name, tensor in zip(names, operation.inputs, strict=True)
-        if tensor.dtype == tf.int32
-    }
-    if operation.type == "Conv2DBackpropInput":
-        sizes["input_sizes"] = list(operation.outputs[0].shape)
-    elif operation.type == "Conv2DBackpropFilter":
-        sizes["filter_sizes"] = list(operation.outputs[0].shape)
-    function = getattr(tf.raw_ops, operation.type)
-
-    def call(*inputs):
-        return function(**dict(zip(names, inputs, strict=True)) | sizes | settings)
-
-    return call
-
-
-def _noise(tensor):
-    if tensor.dtype == tf.int32:
-        return tf.zeros(tensor.shape, tf.int32)
-    return tf.cast(tf.random.uniform(tensor.shape, -1, 1), tensor.dtype)
+def _alone(operation):
+    """Return (an operation as a function of its tensors by name, noise for them)."""
+    settings = {a.name for a in operation.op_def.attr if not a.name.startswith("T")}
+    settings, noise = {name: operation.get_attr(name) for name in settings}, {}
+    for argument, tensor in zip(operation.op_def.input_arg, operation.inputs, strict=True):
+        if tensor.dtype == tf.int32:  # the size of a gradient, which is the result
+            settings[argument.name] = list(operation.outputs[0].shape)
+        else:
+            noise[argument.name] = tf.cast(tf.random.uniform(tensor.shape, -1, 1), tensor.dtype)
+    return functools.partial(getattr(tf.raw_ops, operation.type), **settings), noise

@@ -34,6 +34,7 @@ import numpy as np
 from efficientnet import weights_file
 from realism import Judge
 from restoration_gallery import Gallery
+from restoration_tables import PLAIN, summary, table
 from restoration_tasks import TASKS, bm3d
 
 from gan_keras.data.photo_files import images_in, photo_paths
@@ -45,8 +46,6 @@ from gan_keras.metrics.image_quality import psnr, ssim
 from gan_keras.plots import repeat_pixels
 from gan_keras.restoration.blending import realism_tasks
 from gan_keras.restoration.enhancer import Enhancer, enhance_degraded
-
-PLAIN = "restorer"  # the row of the foundation's, trained on six photographs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,64 +181,6 @@ def run(task, photographs, methods, seed, judge=None, gallery=None):
         if gallery:
             gallery.add(Path(path).stem, pictures)
     return {name: np.mean(rows, axis=0).tolist() for name, rows in values.items()}
-
-
-def table(rows, methods, judge=None):
-    """Return a task's Markdown lines."""
-    distances = ("Fréchet | kernel | ", "---|---|") if judge else ("", "")
-    header = f"| method | PSNR (dB) | SSIM | {distances[0]}s/MP | parameters |"
-    lines = [header, f"|---|---|---|{distances[1]}---|---|"]
-    for name, (quality, similarity, seconds) in rows.items():
-        count = methods[name].parameters if name in methods else 0
-        size = "–" if count is None else f"{count:,}"
-        judged = f"{_written(judge.distances(name))} | " if judge else ""
-        lines.append(
-            f"| {name} | {quality:.2f} | {similarity:.4f} | {judged}{seconds:.2f} | {size} |"
-        )
-    if judge:
-        lines.append(f"| real (floor) | – | – | {_written(judge.floor())} | – | – |")
-        note = "Distances of EfficientNet-lite0's features to those of the originals:"
-        lines += ["", f"{note} {judge.places():,} places of the photographs; the floor has half."]
-    return lines
-
-
-def summary(results):
-    """Return Markdown lines, a row a task: what there is without us, and what with us.
-
-    Args:
-        results: {task: (rows of `run`, methods)}.
-    """
-    lines = [
-        "| task | doing nothing | best classic | fidelity | gain | realism | other |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for task, (rows, methods) in results.items():
-        nothing, first, others = rows["do nothing"][0], None, []
-        best, classic = max(
-            (rows[name][0], f" ({name})") for name in rows if _kind(methods, name) == "classic"
-        )
-        whole = None
-        for name in (name for name in methods if _kind(methods, name) == "ours"):
-            if first is None and name != PLAIN:
-                first = name
-            elif name == f"{first}, realism 1":
-                whole = name
-            elif "," not in name or name.endswith(", best"):
-                others.append(f"{name} {rows[name][0]:.2f}")
-        if first is None:
-            continue
-        cells = [f"{nothing:.2f}", f"{best:.2f}{classic}", f"**{rows[first][0]:.2f}** ({first})"]
-        cells += [f"{rows[first][0] - nothing:+.2f}", f"{rows[whole][0]:.2f}" if whole else "–"]
-        lines.append(f"| {' | '.join([task, *cells, ', '.join(others) or '–'])} |")
-    return lines
-
-
-def _kind(methods, name):
-    return methods[name].kind if name in methods else "classic"
-
-
-def _written(pair):
-    return "– | –" if pair is None else f"{pair[0]:.3g} | {pair[1]:.3g}"
 
 
 def _arguments():

@@ -179,8 +179,7 @@ def compile_options():
     """Return what a loaded model is compiled with on this machine (see `training.runtime`)."""
     from gan_keras.training.runtime import choose_runtime
 
-    runtime = choose_runtime()
-    return {"jit_compile": runtime.jit_compile, "steps_per_execution": runtime.steps_per_execution}
+    return choose_runtime().compile_options
 
 
 def logits_accuracy(real_logits, fake_logits):

@@ -18,6 +18,16 @@ class TrainingDivergedError(UserError):
     """A loss is no longer a number, or one that no learning leads to."""
 
 
+def steps_done(batch, steps):
+    """Return how many steps of an epoch are done: an execution of several may end beyond them.
+
+    Args:
+        batch: What Keras tells `on_train_batch_end`.
+        steps: Of the epoch; None where that is not known.
+    """
+    return min(batch + 1, steps or batch + 1)
+
+
 LARGEST = 1000  # of a restorer's or classifier's loss: they begin near 1
 
 
@@ -30,7 +40,8 @@ class StopWhenDiverged(keras.callbacks.Callback):
             absurd = not math.isfinite(value) or (name == "loss" and value > LARGEST)
             if absurd and "psnr" not in name:
                 player = name.removesuffix("_loss") if name.endswith("_loss") else "model"
-                step = self.params["steps"] * self._epoch + batch + 1
+                steps = self.params["steps"]
+                step = steps * self._epoch + steps_done(batch, steps)
                 raise TrainingDivergedError(
                     f"step {step}: {name} is {value:.4g} (the {player} diverged): try a lower "
                     "learning rate, --precision float32, or look for bad values in the data; the "
@@ -52,7 +63,6 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Open the bar, at the epoch from which the run goes on."""
-        self._seen = 0
         if self._bar is None:
             steps = self.params["steps"]
             self._bar = tqdm(
@@ -64,10 +74,9 @@ class Progress(keras.callbacks.Callback):
             )
 
     def on_train_batch_end(self, batch, logs=None):
-        """Count the step."""
-        done = min(batch + 1, self.params["steps"])  # an execution of several may end beyond
-        self._bar.update(done - self._seen)
-        self._seen = done
+        """Count the steps of an execution."""
+        steps = self.params["steps"]
+        self._bar.update(steps_done(batch, steps) - self._bar.n % steps)
 
     def on_epoch_end(self, epoch, logs=None):
         """Show the epoch's metrics."""

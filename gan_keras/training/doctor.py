@@ -16,6 +16,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from gan_keras.training.callbacks import steps_done
+
 _ANCHORS = 64
 _CHECKUPS = 3  # that must agree
 # Measured every 100 steps on digits and photographic patches: small DCGANs, up to six seeds.
@@ -118,7 +120,7 @@ class TrainingDoctor(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Examine both players when it is time."""
-        self._step = self._before + min(batch + 1, self.params.get("steps") or batch + 1)
+        self._step = self._before + steps_done(batch, self.params.get("steps"))
         if self._examining and self._step >= self._next:
             self._next = self._step + self._every
             self._check_up(logs)
@@ -179,11 +181,8 @@ class TrainingDoctor(keras.callbacks.Callback):
         return float((across - _mean_of_pairs(_distances(images, images))) / self._spread - 1)
 
     def _check_up(self, logs):
-        norms = [
-            layer
-            for layer in self.model.generator.layers
-            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-        ]
+        kind, layers = keras.layers.BatchNormalization, self.model.generator.layers
+        norms = [layer for layer in layers if isinstance(layer, kind) and layer.trainable]
         images = self._generate(training=True)
         distance = inference_distance = self._distance(images)
         if norms:

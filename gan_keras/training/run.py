@@ -80,7 +80,7 @@ def train(recipe, out, precision=None, resume=False, overwrite=False, say=print,
     data, validation, data_record = load_data(recipe)
     with distribution.scope() if distribution else nullcontext():
         model = build_model(recipe, start)
-        compile_model(model, recipe, runtime.jit_compile, runtime.steps_per_execution)
+        compile_model(model, recipe, **runtime.compile_options)
 
     if saved and data_record["sha256"] != saved["data"]["sha256"]:
         raise UserError(f"{recipe.data} has changed since {folder} was started: use another --out")

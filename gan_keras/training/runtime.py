@@ -33,6 +33,11 @@ class Runtime:
     steps_per_execution: int
     reason: str
 
+    @property
+    def compile_options(self):
+        """What `compile` is told of it."""
+        return {"jit_compile": self.jit_compile, "steps_per_execution": self.steps_per_execution}
+
 
 @cache
 def _hardware():
