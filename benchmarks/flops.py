@@ -59,8 +59,7 @@ def _flops(operation):
 def kernels_alone(concrete):
     """Return a function that runs a graph's convolutions and matrix products, and nothing else.
 
-    On noise, none waiting for another: no step of the same arithmetic can be faster than these
-    kernels let it be.
+    On noise, none waiting for another; one row of each result is kept.
 
     Args:
         concrete: See `kernels`.
@@ -69,7 +68,8 @@ def kernels_alone(concrete):
 
     @tf.function
     def run(noise):
-        return [function(**given) for function, given in zip(functions, noise, strict=True)]
+        results = [function(**given) for function, given in zip(functions, noise, strict=True)]
+        return [result[(0,) * (result.shape.rank - 1)] for result in results]
 
     return lambda: run(noise)
 

@@ -1,11 +1,9 @@
 """Input pipelines alone, in images a second, beside what their training step consumes.
 
-Digits stand beside the step of the recipe `dcgan`; photo pairs with each degradation, at its
-defaults, beside that of `restorer` (what is enlarged or filled in trains no faster). A pipeline
-that is five times as fast as its step leaves it four fifths of the processor, even without a core
-of its own.
+Each recipe has its own data, crops and degradation. A pipeline that is five times as fast as its
+step leaves it four fifths of the processor, even without a core of its own.
 
-Usage: python benchmarks/pipelines.py [--rounds 5]
+Usage: python benchmarks/pipelines.py [--rounds 7]
 """
 
 import os
@@ -26,6 +24,7 @@ from gan_keras.training.assembly import build_model, compile_model, load_data
 from gan_keras.training.runtime import choose_runtime
 
 GOAL = 5.0
+RECIPES = ("dcgan", "restorer", "denoise", "super-resolve", "auto", "inpaint", "deblur")
 
 
 def build_step(recipe, data):
@@ -45,42 +44,45 @@ def endless(data):
     return lambda: data[next(indices)]
 
 
-def compare(recipe, pipelines, rounds, report):
-    """Time pipelines beside the step of a recipe.
+def compare(recipe, rounds):
+    """Time a recipe's pipeline beside its step.
 
-    Args:
-        recipe: A `Recipe` with the step.
-        pipelines: {name: its `PyDataset`}; the first one's batches are what the step is timed on.
-        rounds: Turns of each.
-        report: Gets a table, and the ratios.
+    Returns:
+        (images a second that are made, those that are consumed, the `Result` of their ratio).
     """
-    step = build_step(recipe, next(iter(pipelines.values())))
-    runs = {name: endless(data) for name, data in pipelines.items()}
-    for run in (step, *runs.values()):
+    data = load_data(recipe)[0]
+    runs = {"step": build_step(recipe, data), "data": endless(data)}
+    for run in runs.values():
         run()
-    seconds = take_turns({"step": step, **runs}, rounds, settle=settle)
-    rows = []
-    for name in runs:
-        result = Result(f"input: {name}", ratios(seconds["step"], seconds[name]), GOAL)
-        report.results.append(result)
-        speed = [recipe.batch_size / Result("", seconds[key]).median for key in (name, "step")]
-        rows.append(
-            (name, *(f"{value:.0f}" for value in speed), " (".join(result.cells()[1:3]) + ")")
-        )
-    header = "pipeline", "images/s", f"{recipe.name}'s step consumes", "ratio"
-    report.say(*markdown(header, *rows), "")
+    seconds = take_turns(runs, rounds, settle=settle)
+    speeds = (recipe.batch_size / Result("", seconds[name]).median for name in ("data", "step"))
+    ratio = Result(f"input: {recipe.name}", ratios(seconds["step"], seconds["data"]), GOAL)
+    return *speeds, ratio
 
 
 def main():
-    """Compare digits, then photo pairs."""
-    args = build_parser(__doc__, rounds=5).parse_args()
+    """Compare pipelines with steps, then degradations with each other."""
+    args = build_parser(__doc__, rounds=7).parse_args()
     report = Report("Input pipelines alone, beside what their training step consumes", args.json)
-    digits = get_recipe("dcgan")
-    compare(digits, {"digits": load_data(digits)[0]}, args.rounds, report)
-    photos, pipelines = get_recipe("restorer"), {}
+    rows = []
+    for name in RECIPES:
+        made, consumed, result = compare(get_recipe(name), args.rounds)
+        report.results.append(result)
+        rows.append(
+            (name, f"{made:,.0f}", f"{consumed:,.0f}", " (".join(result.cells()[1:3]) + ")")
+        )
+    report.say(*markdown(("recipe", "images/s made", "consumed", "ratio"), *rows), "")
+    photos, runs = get_recipe("restorer"), {}
     for name in DEGRADATIONS:
-        pipelines[name] = load_data(photos.replace(degradation={"name": name}))[0]
-    compare(photos, pipelines, args.rounds, report)
+        runs[name] = endless(load_data(photos.replace(degradation={"name": name}))[0])
+        runs[name]()
+    seconds = take_turns(runs, args.rounds)
+    speeds = {name: photos.batch_size / Result("", seconds[name]).median for name in runs}
+    report.say(
+        f"Pairs of {photos.crop}×{photos.crop} a second with each degradation at its defaults: "
+        + ", ".join(f"{name} {speed:,.0f}" for name, speed in speeds.items()),
+        "",
+    )
     report.finish()
 
 

@@ -7,9 +7,9 @@ Gulrajani et al. 2017), and let pix2pix' generator face the discriminator that h
 
 GFLOP/s are of the convolutions and matrix products in the step's own graph (see flops.py), beside
 what a 2048³ matrix product reaches in the same rounds. "Kernels alone" is what that graph's
-convolutions and matrix products take by themselves: no step can be further ahead of the usual one.
+convolutions and matrix products take by themselves, with nothing between them.
 
-Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 7]
+Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 15]
 """
 
 import os
@@ -278,7 +278,7 @@ def measure(name, batch, modes, rounds, report):
 
 def main():
     """Measure the systems, one after the other."""
-    parser = build_parser(__doc__, rounds=7)
+    parser = build_parser(__doc__, rounds=15)
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--batch", type=int, help="images a step, in place of each system's own")
     parser.add_argument("--every-form", action="store_true", help="eager and XLA too")

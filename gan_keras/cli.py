@@ -11,6 +11,8 @@ from gan_keras.errors import UserError
 from gan_keras.restoration.commands import add_commands as add_restoration_commands
 from gan_keras.serving.commands import add_commands as add_serving_commands
 
+_WRAPPED = ("matplotlib", "pandas", "sklearn")
+
 
 def _seed(text):
     if not text.isdigit() or int(text) >= 2**32:
@@ -207,12 +209,15 @@ def _quiet():
     """Keep TensorFlow's chatter, and Grappler's notes on remappers, off the terminal.
 
     Its warning of too many traces counts all models together: each is traced once. What its
-    libraries say while they load no setting can stop: standard error is away meanwhile.
+    libraries say while they load no setting can stop: standard error is away meanwhile. What
+    Keras can wrap is hidden from it then, for it took half of TensorFlow's start.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
+    hidden = [name for name in _WRAPPED if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # to import it is an ImportError
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
@@ -224,6 +229,8 @@ def _quiet():
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+        for name in hidden:
+            del sys.modules[name]
 
 
 def main(arguments=None):

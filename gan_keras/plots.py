@@ -4,8 +4,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from gan_keras.data.ranges import to_uint8
 from gan_keras.errors import UserError
@@ -55,6 +53,8 @@ def training_curves(metrics, title):
     A measure and its ``val_`` twin share a panel and a colour; validation is dashed. Clocks and
     counters (``epoch``, ``seconds``) are left out. Takes what `read_metrics` returns.
     """
+    from matplotlib.figure import Figure  # half a second, which loading a model need not wait for
+
     panels = {}  # group -> its columns
     for column in metrics:
         if column != "epoch" and not column.endswith("seconds"):
@@ -93,6 +93,9 @@ def comparison(pictures, corner=None, side=96):
         corner: (top, left) of the zoomed square; by default the square is in the middle.
         side: Width of the square in picture pixels.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
     height, width = np.shape(pictures[0][1])[:2]
     side = min(side, height, width)
     top, left = corner or ((height - side) // 2, (width - side) // 2)

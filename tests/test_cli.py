@@ -110,6 +110,18 @@ def test_help_is_quick_for_it_imports_nothing_large(run_python):
     assert min(seconds) < 0.5
 
 
+def test_commands_start_without_what_keras_only_wraps(run_python, restorer_file):
+    """It took half of TensorFlow's start; who asks for it afterwards gets it."""
+    code = (
+        "import sys; from gan_keras import cli; cli._quiet(); import gan_keras; "
+        "gan_keras.load(sys.argv[1]); wrapped = set(cli._WRAPPED); "
+        "print(sorted(wrapped & set(sys.modules))); import matplotlib, pandas, sklearn; "
+        "print(wrapped <= set(sys.modules) and sklearn.__version__ > '')"
+    )
+    result = run_python(code, restorer_file)
+    assert result.stdout.split("\n")[:2] == ["[]", "True"], result.stderr
+
+
 def test_python_m_runs_the_same_program(run_python):
     code = "import runpy, sys; sys.argv = ['gan_keras', 'list']; "
     code += "runpy.run_module('gan_keras', run_name='__main__')"
@@ -317,7 +329,8 @@ def test_enhance_keeps_sizes_names_and_folders(capfd, tmp_path, restorer_file):
     photograph(source / "one.png", (1, 1))
     (source / "notes.txt").write_text("not an image")
     single = photograph(tmp_path / "single.bmp", (12, 8))
-    status, lines, _ = run(capfd, "enhance", source, single, "--model", restorer_file, "--out", out)
+    options = "--model", restorer_file, "--out", out, "--precision", "float32"
+    status, lines, _ = run(capfd, "enhance", source, single, *options)
     assert status == 0 and "5 of 5" in lines[-1]
     found = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
     assert set(found) == {"a.png", "deep/er/b.JPG", "deep/grey.png", "one.png", "single.bmp"}
@@ -329,6 +342,28 @@ def test_enhance_keeps_sizes_names_and_folders(capfd, tmp_path, restorer_file):
     enhancer = gan_keras.Enhancer.load(restorer_file)
     expected = enhancer(np.asarray(Image.open(source / "a.png")))
     np.testing.assert_array_equal(np.asarray(Image.open(out / "a.png")), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "expected"),
+    [
+        ([], "float32", "float32"),
+        ([], "mixed_bfloat16", "bfloat16"),
+        (["--precision", "float32"], "mixed_bfloat16", "float32"),
+        (["--precision", "bfloat16"], "float32", "bfloat16"),
+    ],
+)
+def test_enhance_has_the_precision_that_is_picked(
+    capfd, tmp_path, monkeypatch, restorer_file, options, environment, expected
+):
+    chosen, load = [], gan_keras.Enhancer.load
+    monkeypatch.setattr(
+        gan_keras.Enhancer, "load", lambda *a, **k: chosen.append(k["precision"]) or load(*a, **k)
+    )
+    monkeypatch.setenv("GAN_KERAS_PRECISION", environment)
+    photo, out = photograph(tmp_path / "a.png"), tmp_path / "out"
+    assert run(capfd, "enhance", photo, "--model", restorer_file, "--out", out, *options)[0] == 0
+    assert chosen == [expected]
 
 
 def test_enhance_fills_in_what_is_marked_and_shows_what_changed(capfd, tmp_path, randomise):

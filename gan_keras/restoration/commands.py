@@ -1,10 +1,14 @@
 """The command of restoration: enhance."""
 
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from gan_keras.errors import UserError
+
+AT_ONCE = 2  # photographs: one is read or written while the network has another
 
 
 def add_commands(add, quiet):
@@ -24,8 +28,8 @@ def add_commands(add, quiet):
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
     add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
-    faster = "bfloat16: faster where the processor has it, a fraction of a grey level apart"
-    c.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help=faster)
+    faster = "bfloat16 where the hardware is fast at it, which is a fraction of a grey level apart"
+    c.add_argument("--precision", choices=["float32", "bfloat16"], help=faster)
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
     where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
@@ -51,33 +55,49 @@ def _enhance(args):
     from gan_keras.restoration.changes import map_of_changes, marked, read_mask
     from gan_keras.restoration.enhancer import Enhancer
     from gan_keras.restoration.files import write_image
+    from gan_keras.training.runtime import choose_runtime
 
     jobs = pair_up(args.paths, args.out)
-    dials = {name: getattr(args, name) for name in ("strength", "best", "precision")}
+    dials = {name: getattr(args, name) for name in ("strength", "best")}
+    fast = choose_runtime(args.precision).precision == "mixed_bfloat16"
+    dials["precision"] = "bfloat16" if fast else "float32"
     model = args.model or args.task
     enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole
         jobs = {target: source for target, source in jobs.items() if not target.exists()}
     mask = partial(read_mask, args.mask) if args.mask else None
     mask = partial(marked, args.mask_colour) if args.mask_colour else mask
-    failed, started = [], time.monotonic()
-    with tqdm(total=len(jobs), unit="photo", desc="enhance", disable=None) as bar:
-        for target, source in jobs.items():
-            done = bar.n
+    started, lock = time.monotonic(), threading.Lock()
 
-            def on_tile(share, done=done):
-                bar.n = done + share
-                bar.refresh()
+    def restore(job):
+        """Restore one photograph; return what is wrong with it, or None."""
+        target, source = job
+        done = 0.0
 
-            try:
-                before, after = enhancer.enhance_file(source, target, mask, on_tile)
-                if args.show_changes:
-                    changes = map_of_changes(before, after)
-                    write_image(target.with_name(f"{target.name}.changes.png"), changes)
-            except UserError as error:
-                failed.append(str(error))
-            bar.n = done + 1
-            bar.refresh()
+        def on_tile(share):
+            nonlocal done
+            with lock:
+                bar.update(share - done)
+            done = share
+
+        try:
+            before, after = enhancer.enhance_file(source, target, mask, on_tile)
+            if args.show_changes:
+                changes = map_of_changes(before, after)
+                write_image(target.with_name(f"{target.name}.changes.png"), changes)
+        except UserError as error:
+            return str(error)
+        finally:
+            on_tile(1.0)
+
+    pool = ThreadPoolExecutor(AT_ONCE)
+    line = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}]"
+    options = {"unit": "photo", "desc": "enhance", "disable": None, "bar_format": line}
+    with tqdm(total=len(jobs), **options) as bar:
+        try:
+            failed = [reason for reason in pool.map(restore, jobs.items()) if reason]
+        finally:  # after Ctrl-C only what has begun is finished
+            pool.shutdown(cancel_futures=True)
     if failed and len(failed) == len(jobs):
         raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
     for reason in failed:

@@ -1,13 +1,12 @@
 """What the enhancers' recipes change about that of `denoise`: plain data for `gan_keras.recipes`.
 
-Each is meant for a quarter of an hour to an hour on two cores. `auto` and `deblur` take over from
-`denoise`, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
+Each is meant for a quarter of an hour to an hour on two cores. `auto` takes over from `denoise`,
+whose features serve it too. A NAME-realism fine-tunes NAME, or the shipped network of
 that name, as pix2pix, and ships as NAME_realism.
 """
 
 SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
 _AFTER_DENOISE = {"start_from": "denoise", "learning_rate": 1e-3, "epochs": 8}  # of 1000 steps
-_QUICK = {"optimizer": "muon", "epochs": 4}  # over many steps Adam is ahead
 _SHARP = {"learning_rate": 1e-3, "clip_norm": 0, "epochs": 15, "augment": True, "crop": 128}
 _REALISM = {
     "algorithm": "pix2pix",
@@ -24,6 +23,7 @@ _JUDGE = {"builder": "build_detail_patchgan"}  # the plain one learns nothing fo
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
 _BLUR = {"name": "gaussian_blur", "sigma": (0.5, 3)}
+_FAINT = {"name": "gaussian_noise", "sigma": (0, 4)}
 _MOVED = {"name": "motion_blur", "length": (3, 20)}
 
 ENHANCERS = {
@@ -46,14 +46,17 @@ ENHANCERS = {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
         "network": {"builder": "build_inpainter", "filters": (64, 64), "blocks": (4, 2)},
         "degradation": {"name": "holes"},
-        **_QUICK,
+        "optimizer": "muon",
         "epochs": 3,
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": [{"one_of": [_BLUR, _MOVED]}, {"name": "gaussian_noise", "sigma": (0, 4)}],
-        **_AFTER_DENOISE,
-        **_QUICK,
+        "network": {"filters": (48, 96, 96), "blocks": (1, 2, 4)},  # a motion is seen from afar
+        "degradation": [{"one_of": [_BLUR, _MOVED, _MOVED]}, _FAINT],  # the harder one more often
+        "optimizer": "muon",
+        "learning_rate": 2.5e-3,
+        "crop": 128,
+        "epochs": 14,
     },
     "denoise-realism": {
         "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",

@@ -157,7 +157,8 @@ def compile_network(network):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        apply = tf.function(apply, [tf.TensorSpec(network.input_shape, tf.float32)])
+        shape = tf.TensorSpec(network.input_shape, tf.float32)
+        apply = tf.function(apply, [shape], autograph=False)
     return lambda images: keras.ops.convert_to_numpy(apply(images))
 
 

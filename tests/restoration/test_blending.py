@@ -95,7 +95,7 @@ def mistake(capsys, *arguments):
 
 def test_the_command(weights, pair, photo_folder, tmp_path, capsys):
     photo, out = photo_folder / "0.png", tmp_path / "out"
-    enhance = ["enhance", photo, "--out", out]
+    enhance = ["enhance", photo, "--out", out, "--precision", "float32"]
     assert main([str(word) for word in [*enhance, "--realism", "0.5"]]) == 0
     from PIL import Image
 

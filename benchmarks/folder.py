@@ -1,0 +1,95 @@
+"""`gan-keras enhance` over a large folder: memory while it goes, a kill, and what is done already.
+
+Small noisy photographs, whose files and not whose pixels take the time. The command is killed half
+way, and started again with --resume; its memory is read from outside as files come to be.
+
+Usage: python benchmarks/folder.py [--count 10000]
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+from interleaved import markdown
+from PIL import Image
+
+from gan_keras.data.photo_files import photo_paths
+
+SIDE = 64
+
+
+def write_photographs(folder, count):
+    """Write small JPEGs, cut out of a photograph and made noisy, a thousand to a folder."""
+    generator = np.random.default_rng(0)
+    with Image.open(photo_paths("photos", "test")[0]) as image:
+        photograph = np.asarray(image.convert("RGB"), np.float32)
+    for index in range(count):
+        top, left = (int(generator.integers(side - SIDE)) for side in photograph.shape[:2])
+        noisy = photograph[top : top + SIDE, left : left + SIDE]
+        noisy = noisy + generator.normal(0, 25, noisy.shape)
+        path = Path(folder, f"{index // 1000}", f"{index:05}.jpg")
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=95)
+
+
+def enhance(source, out, *options, kill_at=None):
+    """Run the command and watch it.
+
+    Returns:
+        (files there at the end, memory in MB at each tenth of the files that it made, its output).
+    """
+    command = [sys.executable, "-m", "gan_keras", "enhance", source, "--out", out, *options]
+    there = len(list(out.rglob("*.jpg"))) if out.exists() else 0
+    missing = len(list(source.rglob("*.jpg"))) - there
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    watched, memory, made = psutil.Process(process.pid), [], 0
+    while process.poll() is None:
+        time.sleep(0.5)
+        made = len(list(out.rglob("*.jpg"))) - there if out.exists() else 0
+        while made < missing and len(memory) < 10 * made // missing:
+            memory.append(watched.memory_info().rss / 2**20)
+        if kill_at and made >= kill_at:
+            process.kill()
+    return there + made, memory, process.communicate()[0].strip()
+
+
+def main():
+    """Kill it half way, go on, and go on once more."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=10_000)
+    args = parser.parse_args()
+    load = os.getloadavg()[0]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = Path(folder, "photographs"), Path(folder, "restored")
+        source.mkdir()
+        write_photographs(source, args.count)
+        for name, options, kill_at in (
+            ("killed half way", (), args.count // 2),
+            ("--resume", ("--resume",), None),
+            ("--resume again", ("--resume",), None),
+        ):
+            started = time.monotonic()
+            there, memory, said = enhance(source, out, *options, kill_at=kill_at)
+            seconds = time.monotonic() - started
+            said = re.sub(r": \S+$", "", said) or "–"  # without the folder
+            tenths = " ".join(f"{m:.0f}" for m in memory) or "–"
+            rows.append((name, f"{there:,}", f"{seconds:.0f}", tenths, said))
+        whole = sum(Image.open(path).size == (SIDE, SIDE) for path in out.rglob("*.jpg"))
+    heads = ("", "files there", "seconds", "MB at each tenth of its files", "it says")
+    print(f"# {' '.join(['python', *sys.argv])}\n")
+    print(f"{args.count:,} photographs of {SIDE}×{SIDE}; load {load:.2f} at the start\n")
+    print("\n".join(markdown(heads, *rows)))
+    print(f"\n{whole:,} restored files are whole")
+
+
+if __name__ == "__main__":
+    main()
