@@ -7,7 +7,8 @@ Gulrajani et al. 2017), and let pix2pix' generator face the discriminator that h
 
 GFLOP/s are of the convolutions and matrix products in the step's own graph (see flops.py), beside
 what a 2048³ matrix product reaches in the same rounds. "Kernels alone" is what that graph's
-convolutions and matrix products take by themselves, with nothing between them.
+convolutions and matrix products take by themselves, with nothing between them. Where PyTorch is
+installed, its users' form of the usual step is there too.
 
 Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 15]
 """
@@ -40,6 +41,11 @@ from gan_keras.networks.restorer import build_restorer
 from gan_keras.networks.unet_256 import build_unet_256
 from gan_keras.training.optimizers import FusedAdam
 from gan_keras.training.runtime import choose_runtime
+
+try:
+    import reference_torch
+except ImportError:
+    reference_torch = None
 
 SIDE = 2048  # of the matrices that show the ceiling
 N_CRITIC = 5
@@ -238,22 +244,27 @@ def measure(name, batch, modes, rounds, report):
     if runtime.jit_compile and "XLA" not in modes:
         modes = (*modes, "XLA")
     runs, operations = build_forms(system, batch, ("float32", "mixed_bfloat16"), modes)
+    if reference_torch:
+        images = system.ours(batch)[1][0][:batch].numpy()
+        runs |= reference_torch.build_forms(name, images)
     ceilings = build_ceilings()
     for run in (*runs.values(), *ceilings.values()):
         settle(run())
     seconds = take_turns(runs | ceilings, rounds, settle=settle)
     shares, rows = {}, []
     for key in runs:
-        precision = key.split(", ")[1]
-        of_ceiling = operations[key] / (2 * SIDE**3)
-        shares[key] = [of_ceiling * r for r in ratios(seconds[precision], seconds[key])]
         against = Result("", ratios(seconds[USUAL], seconds[key]))
         median = Result("", seconds[key]).median
-        speed = f"{batch / median:.0f}", f"{operations[key] / median / 1e9:.0f}"
-        share = f"{Result('', shares[key]).median:.2f}"
-        rows.append(
-            (key, " (".join(against.cells()[1:3]) + ")", f"{1e3 * median:.1f}", *speed, share)
-        )
+        row = [key, " (".join(against.cells()[1:3]) + ")", f"{1e3 * median:.1f}"]
+        row += [f"{batch / median:.0f}"]
+        if key in operations:
+            of_ceiling, precision = operations[key] / (2 * SIDE**3), key.split(", ")[1]
+            shares[key] = [of_ceiling * r for r in ratios(seconds[precision], seconds[key])]
+            row += [f"{operations[key] / median / 1e9:.0f}"]
+            row += [f"{Result('', shares[key]).median:.2f}"]
+        else:  # PyTorch's are not counted
+            row += ["–", "–"]
+        rows.append(row)
     header = "form", "against the usual", "ms a step", "images/s", "GFLOP/s", "of the ceiling"
     report.say(f"### {system.title}, batch {batch}", "", *markdown(header, *rows), "")
     reached = [2 * SIDE**3 / Result("", seconds[key]).median / 1e9 for key in ceilings]

@@ -257,6 +257,6 @@ def main(arguments=None):
         print(f"gan-keras: {str(error) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = "; the same command with --resume goes on" if args.command == "train" else ""
+        hint = "; the same command with --resume goes on" if "resume" in args else ""
         print(f"\ngan-keras: stopped{hint}", file=sys.stderr)
         return 130

@@ -440,6 +440,26 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
         assert expected in run(capfd, *inside, "--resume")[1][-1]
 
 
+def test_enhance_stops_after_what_has_begun(capfd, tmp_path, monkeypatch, restorer_file):
+    source, out, begun = tmp_path / "photos", tmp_path / "out", []
+    for index in range(20):
+        photograph(source / f"{index:02}.png")
+    enhance_file = gan_keras.Enhancer.enhance_file
+
+    def interrupted(self, path, *arguments):
+        begun.append(path.name)
+        if path.name == "02.png":
+            raise KeyboardInterrupt
+        return enhance_file(self, path, *arguments)
+
+    monkeypatch.setattr(gan_keras.Enhancer, "enhance_file", interrupted)
+    status, _, err = run(capfd, "enhance", source, "--model", restorer_file, "--out", out)
+    assert status == 130 and len(err) == 1 and "--resume" in err[0]
+    assert "02.png" in begun and len(begun) < 20
+    done = {path.name for path in out.iterdir()}
+    assert done == set(begun) - {"02.png"}
+
+
 def test_enhance_skips_bad_files_and_names_them(capfd, tmp_path, restorer_file):
     source, out = tmp_path / "photos", tmp_path / "out"
     photograph(source / "good.png")

@@ -1,7 +1,7 @@
 """What the enhancers' recipes change about that of `denoise`: plain data for `gan_keras.recipes`.
 
-Each is meant for a quarter of an hour to an hour on two cores. `auto` takes over from `denoise`,
-whose features serve it too. A NAME-realism fine-tunes NAME, or the shipped network of
+Each is meant for a quarter of an hour to an hour on two cores. `auto` and `deblur` take over from
+`denoise`, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
 that name, as pix2pix, and ships as NAME_realism.
 """
 
@@ -51,11 +51,12 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "network": {"filters": (48, 96, 96), "blocks": (1, 2, 4)},  # a motion is seen from afar
         "degradation": [{"one_of": [_BLUR, _MOVED, _MOVED]}, _FAINT],  # the harder one more often
+        **_AFTER_DENOISE,
         "optimizer": "muon",
-        "learning_rate": 2.5e-3,
-        "crop": 128,
+        "learning_rate": 1.5e-3,
+        "crop": 128,  # a crop's border is blurred as a mirror
+        "batch_size": 4,
         "epochs": 14,
     },
     "denoise-realism": {

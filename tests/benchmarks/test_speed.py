@@ -22,6 +22,7 @@ from gan_keras.networks.adversarial_digits import build_critic
 from gan_keras.networks.digits import build_decoder, build_encoder, build_generator
 from gan_keras.networks.patchgan import build_patchgan
 from gan_keras.networks.restorer import build_restorer
+from gan_keras.networks.unet_256 import build_unet_256
 
 
 def run_main(name, monkeypatch, tmp_path, *arguments):
@@ -148,6 +149,26 @@ def test_the_usual_vae_maximises_our_bound(randomise):
     usual = vae_step(keras.Model(images, encoder(2 * images - 1)), decoder)
     assert -float(usual(binary)) == pytest.approx(ours["elbo"], rel=0.02)
     assert ours["kl"] > 0.1 * abs(ours["elbo"])  # neither term hides the other
+
+
+@pytest.mark.slow
+def test_pytorch_learns_on_networks_of_the_same_shapes():
+    pytest.importorskip("torch")  # nothing else needs it
+    import reference_torch
+
+    shapes = {"restorer": (2, 64, 64, 3), "pix2pix": (1, 256, 256, 3)}
+    for name in reference_torch.STEPS:
+        images = pictures(*shapes.get(name, (8, 28, 28, 1))).numpy()
+        for step in reference_torch.build_forms(name, images).values():
+            losses = [step() for _ in range(4)]
+            assert np.isfinite(losses).all()
+            assert name in ("dcgan", "wgan-gp") or losses[-1] < losses[0]
+
+    def count(network):
+        return sum(weights.numel() for weights in network.parameters())
+
+    assert count(reference_torch._UNet()) == build_unet_256().count_params()
+    assert count(reference_torch._Restorer()) == build_restorer().count_params()
 
 
 def test_steps_prints_its_ratios(monkeypatch, tmp_path, capsys):

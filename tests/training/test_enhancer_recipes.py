@@ -98,8 +98,7 @@ def test_the_networks_that_denoise_does_not_have_train_on_jax(run_python, photo_
 def test_no_enhancer_is_large(name):
     recipe = get_recipe(name)
     network = build_model(recipe.replace(algorithm="restorer"))
-    most = 1.6e6 if name == "deblur" else 1.5e6
-    assert 0.5e6 < network.count_params() <= most
+    assert 0.5e6 < network.count_params() <= 1.5e6
 
 
 @pytest.mark.parametrize("name", [name for name in ENHANCERS if name.endswith("-realism")])
