@@ -7,7 +7,8 @@ Gulrajani et al. 2017), and let pix2pix' generator face the discriminator that h
 
 GFLOP/s are of the convolutions and matrix products in the step's own graph (see flops.py), beside
 what a 2048³ matrix product reaches in the same rounds. "Kernels alone" is what that graph's
-convolutions and matrix products take by themselves, with nothing between them. Where PyTorch is
+convolutions and matrix products take by themselves, with nothing between them; "of Keras' parts" is
+our step with Keras' Adam and batch normalisation in place of our fused ones. Where PyTorch is
 installed, its users' form of the usual step is there too.
 
 Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 15]
@@ -20,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from unittest.mock import patch
 
 import keras
 import reference_steps
@@ -50,6 +52,7 @@ except ImportError:
 SIDE = 2048  # of the matrices that show the ceiling
 N_CRITIC = 5
 USUAL = "usual, float32, graph"
+STOCK = {"FusedAdam": keras.optimizers.Adam, "fuse_batch_norm": lambda network: network}
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,10 @@ def build_forms(system, batch, precisions, modes):
         for mode in modes:
             runs[form(precision, mode)] = partial(steps[mode], data)
             operations[form(precision, mode)] = counted
+    with patch.dict(globals(), STOCK):  # in the last precision
+        model, data = system.ours(batch)
+    stock = form(precision, "graph, of Keras' parts")
+    runs[stock], operations[stock] = partial(tf.function(model.train_step), data), counted
     keras.config.set_dtype_policy("float32")
     return runs, operations
 

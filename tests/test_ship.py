@@ -9,6 +9,7 @@ import ship
 import gan_keras
 from gan_keras import loading
 from gan_keras.evaluation import measure
+from gan_keras.networks.restorer import build_restorer
 from gan_keras.recipes import get_recipe
 from gan_keras.training.run import train
 
@@ -46,6 +47,29 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     measure(["super-resolve"], say=table.append)
     assert table[0] == "photos: {'name': 'downsample', 'factor': 4}"
     assert table[1].startswith("means over 2 photographs")
+
+
+def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise):
+    recipe = get_recipe("denoise-realism")
+    start = randomise(build_restorer(filters=(2, 3), blocks=(1, 1)))
+    start.save(weights / "denoise.keras")
+    (weights / "denoise.json").write_text("{}")
+    recipe = recipe.replace(data=str(photo_folder), network={"filters": (2, 3), "blocks": (1, 1)})
+    recipe = recipe.replace(steps_per_epoch=1, epochs=1, batch_size=2, crop=32, learning_rate=0.1)
+    recipe = recipe.replace(schedule="constant", start_from=None)
+    model = train(recipe, tmp_path / "run", "float32", say=lambda line: None)
+    settings = json.loads((tmp_path / "run/settings.json").read_text())
+    settings["recipe"]["start_from"] = "denoise"  # to fine-tune it would train one of that size
+    (tmp_path / "run/settings.json").write_text(json.dumps(settings))
+    words = "all of it", "", str(photo_folder), None, "0.25"
+    ship.main(tmp_path / "run", "denoise_realism", *words)
+    ends = start.get_weights(), model.averaged_generator.get_weights()
+    shipped = gan_keras.load("denoise_realism").get_weights()
+    for weight, first, last in zip(shipped, *ends, strict=True):
+        np.testing.assert_allclose(weight, 0.75 * first + 0.25 * last, rtol=1e-3, atol=1e-6)
+    assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(*ends, strict=True))
+    text = (weights / "denoise_realism.md").read_text()
+    assert "0.25 of the way from `denoise`" in text and "MIT, like the code" in text
 
 
 def test_a_denoiser_is_measured_at_one_sigma(weights):

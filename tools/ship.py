@@ -1,7 +1,10 @@
 """Turn a finished run into shipped weights: float16, inference only, with a card.
 
 Usage: python tools/ship.py RUN NAME "what it is bad at" ["licence note" ["photos to measure on"
-       [file that says what was tried]]]
+       [file that says what was tried ["share"]]]]
+
+A share below 1 ships weights that lie so far from those of the model that the run fine-tuned to its
+own (network interpolation: ESRGAN, Wang et al. 2018, §3.4). "" leaves an argument out.
 
 Writes gan_keras/weights/NAME.keras, which plain Keras loads, NAME.json (recipe, seed, versions,
 machine, minutes, curve, results) and NAME.md, the same for people. The results are measured on
@@ -22,6 +25,7 @@ from gan_keras.evaluation import measure
 from gan_keras.loading import WEIGHTS, load
 from gan_keras.plots import read_metrics
 from gan_keras.recipes import Recipe
+from gan_keras.restoration.blending import blend
 from gan_keras.training.assembly import build_model
 
 
@@ -96,6 +100,7 @@ def card_for_people(card):
         f"- training: {card['seconds'] / 60:.0f} minutes on {card['device']}; {card['runtime']}",
         f"- versions: {', '.join(f'{k} {v}' for k, v in card['versions'].items())}",
         f"- bad at: {card['bad_at']}",
+        *_interpolation(card),
         f"- licence: {card['licence']}",
         f"- settings and training curve: `{name}.json`",
         "",
@@ -110,20 +115,31 @@ def card_for_people(card):
     return "\n".join(lines)
 
 
-def main(run, name, bad_at, licence="MIT, like the code", evaluate_on=None, tried=None):
+def _interpolation(card):
+    if card.get("share", 1.0) == 1:
+        return []
+    start = card["recipe"]["start_from"]
+    return [
+        f"- weights: {card['share']:g} of the way from `{start}` to what the training made of it"
+    ]
+
+
+def main(run, name, bad_at, licence="", evaluate_on=None, tried=None, share=1.0):
     """Ship one run."""
-    words = {"bad_at": bad_at, "licence": licence}
+    words = {"bad_at": bad_at, "licence": licence or "MIT, like the code", "share": float(share)}
     words["tried"] = Path(tried).read_text().splitlines() if tried else []
     settings = json.loads((Path(run) / "settings.json").read_text())
     settings["data"]["name"] = Path(settings["data"]["name"]).name
     settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
     network = inference_network(run, Recipe(**settings["recipe"]))
+    if words["share"] < 1:
+        network = blend(load(settings["recipe"]["start_from"]), network, words["share"])
     path = WEIGHTS / f"{name}.keras"
     network.save(path)
     to_float16(path)
     write_card(run, name, settings, {"table": []}, words)  # it says what to measure on
     table = []
-    rows = measure([name], evaluate_on, say=table.append)
+    rows = measure([name], evaluate_on or None, say=table.append)
     results = {"table": table, **rows}
     if "classifiers" in rows:
         results["test_accuracy"] = rows["classifiers"][0]["accuracy"]
