@@ -11,7 +11,7 @@ from gan_keras import loading
 from gan_keras.evaluation import measure
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.recipes import get_recipe
-from gan_keras.training.run import train
+from gan_keras.training import run
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     small = {"filters": 2, "blocks": 1}
     recipe = recipe.replace(data=str(photo_folder), network=recipe.network | small, crop=32)
     recipe = recipe.replace(steps_per_epoch=2, epochs=1, batch_size=2)
-    model = train(recipe, tmp_path / "run", "float32", say=lambda line: None)
+    model = run.train(recipe, tmp_path / "run", "float32", say=lambda line: None)
     (tmp_path / "tried.md").write_text("a larger one: no better\n")
     words = "all of it", "none", str(photo_folder), tmp_path / "tried.md"
     ship.main(tmp_path / "run", "super_resolve", *words)
@@ -49,18 +49,16 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     assert table[1].startswith("means over 2 photographs")
 
 
-def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise):
+def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, monkeypatch):
     recipe = get_recipe("denoise-realism")
     start = randomise(build_restorer(filters=(2, 3), blocks=(1, 1)))
     start.save(weights / "denoise.keras")
     (weights / "denoise.json").write_text("{}")
     recipe = recipe.replace(data=str(photo_folder), network={"filters": (2, 3), "blocks": (1, 1)})
     recipe = recipe.replace(steps_per_epoch=1, epochs=1, batch_size=2, crop=32, learning_rate=0.1)
-    recipe = recipe.replace(schedule="constant", start_from=None)
-    model = train(recipe, tmp_path / "run", "float32", say=lambda line: None)
-    settings = json.loads((tmp_path / "run/settings.json").read_text())
-    settings["recipe"]["start_from"] = "denoise"  # to fine-tune it would train one of that size
-    (tmp_path / "run/settings.json").write_text(json.dumps(settings))
+    recipe = recipe.replace(schedule="constant")
+    monkeypatch.setattr(run, "_start_network", lambda *_: start)  # as if it were the recipe's
+    model = run.train(recipe, tmp_path / "run", "float32", say=lambda line: None)
     words = "all of it", "", str(photo_folder), None, "0.25"
     ship.main(tmp_path / "run", "denoise_realism", *words)
     ends = start.get_weights(), model.averaged_generator.get_weights()
