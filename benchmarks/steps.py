@@ -11,7 +11,7 @@ convolutions and matrix products take by themselves, with nothing between them; 
 our step with Keras' Adam and batch normalisation in place of our fused ones. Where PyTorch is
 installed, its users' form of the usual step is there too.
 
-Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 15]
+Usage: python benchmarks/steps.py [--systems dcgan vae] [--every-form] [--rounds 11]
 """
 
 import os
@@ -296,7 +296,7 @@ def measure(name, batch, modes, rounds, report):
 
 def main():
     """Measure the systems, one after the other."""
-    parser = build_parser(__doc__, rounds=15)
+    parser = build_parser(__doc__, rounds=11)
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--batch", type=int, help="images a step, in place of each system's own")
     parser.add_argument("--every-form", action="store_true", help="eager and XLA too")

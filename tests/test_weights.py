@@ -26,7 +26,7 @@ NAMES = gan_keras.shipped()
 
 def test_the_shipped_models_are_these():
     digits = ["digit_classifier", "digits", "digits_by_class", "fashion", "vae"]
-    enhancers = ["auto", "denoise", "inpaint", "super_resolve"]
+    enhancers = ["auto", "deblur", "denoise", "inpaint", "super_resolve", "super_resolve_realism"]
     assert sorted([*digits, *enhancers]) == NAMES
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 25e6
 
@@ -177,6 +177,15 @@ def test_auto_repairs_each_and_all(name):
 
 def test_inpaint_fills_half_of_a_photograph_in():
     assert gain("inpaint", {"name": "holes", "fraction": 0.5, "count": 0}) > 12
+
+
+@pytest.mark.parametrize(
+    ("specification", "least"),
+    [({"name": "gaussian_blur", "sigma": 2}, 2.0), ({"name": "motion_blur", "length": 10}, 1.5)],
+)
+def test_deblur_sharpens_without_being_told_how(specification, least):
+    """A little less than it was shipped with."""
+    assert gain("deblur", [specification, {"name": "gaussian_noise", "sigma": 2}]) > least
 
 
 def test_auto_leaves_a_clean_photograph_alone():

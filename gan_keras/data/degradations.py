@@ -179,8 +179,11 @@ def scratches(image, generator, *, count=(3, 8), width=1.5):
         start, bend, end = generator.uniform(0, mask.size, (3, 2))
         bend = (start + bend + end) / 3  # nearer to the straight line
         curve = (1 - time) ** 2 * start + 2 * time * (1 - time) * bend + time**2 * end  # Bézier
-        quarters = round(4 * draw(generator, "width", width))
-        ImageDraw.Draw(mask).line([tuple(point) for point in curve], 255, quarters, "curve")
+        slope = np.gradient(curve, axis=0)
+        across = np.flip(slope, 1) * (1, -1) / np.linalg.norm(slope, axis=1, keepdims=True)
+        across *= (round(4 * draw(generator, "width", width)) - 1) / 2  # an outline is 1 wide
+        outline = np.concatenate([curve + across, (curve - across)[::-1]])
+        ImageDraw.Draw(mask).polygon(outline.ravel().tolist(), 255)
     cover = np.asarray(mask.reduce(4), np.float32)[..., None] / 255
     return image * (1 - cover) + cover
 
