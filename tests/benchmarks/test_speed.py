@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import folder
 import interleaved
 import keras
 import latest
@@ -211,6 +212,18 @@ def test_startup_times_what_the_commands_take(monkeypatch, tmp_path):
     empty, help = (found[name]["values"] for name in ("an empty Python", "gan-keras --help"))
     restored = found["first restored photograph, 1 MP"]["values"]
     assert min(empty) < min(help) < min(restored)
+
+
+@pytest.mark.slow
+def test_a_folder_is_gone_through_killed_and_gone_on_with(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["folder", "--count", "300"])
+    folder.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    rows = {row[0]: row[1:] for row in rows if len(row) == 5}
+    assert 150 <= int(rows["killed half way"][0]) < 300
+    assert rows["--resume"][0] == rows["--resume again"][0] == "300"
+    assert rows["--resume again"][3].startswith("0 of 0 restored")
+    assert rows["killed half way"][3] == "–"
 
 
 def test_the_chart_shows_each_goal(tmp_path):
