@@ -7,6 +7,7 @@ Usage: python benchmarks/folder.py [--count 10000]
 """
 
 import argparse
+import contextlib
 import os
 import re
 import subprocess
@@ -43,7 +44,7 @@ def enhance(source, out, *options, kill_at=None):
     """Run the command and watch it.
 
     Returns:
-        (files there at the end, memory in MB at each tenth of the files that it made, its output).
+        (files there at the end, memory in MB after each tenth of what was missing, its output).
     """
     command = [sys.executable, "-m", "gan_keras", "enhance", source, "--out", out, *options]
     there = len(list(out.rglob("*.jpg"))) if out.exists() else 0
@@ -54,11 +55,23 @@ def enhance(source, out, *options, kill_at=None):
     while process.poll() is None:
         time.sleep(0.5)
         made = len(list(out.rglob("*.jpg"))) - there if out.exists() else 0
-        while made < missing and len(memory) < 10 * made // missing:
-            memory.append(watched.memory_info().rss / 2**20)
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            while len(memory) < min(9, 10 * made // missing if missing else 0):
+                memory.append(watched.memory_info().rss / 2**20)
         if kill_at and made >= kill_at:
             process.kill()
-    return there + made, memory, process.communicate()[0].strip()
+    said = process.communicate()[0].strip()
+    return len(list(out.rglob("*.jpg"))), memory, said
+
+
+def is_whole(path):
+    """Say whether a restored file can be read to its end."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image.size == (SIDE, SIDE)
+    except OSError:
+        return False
 
 
 def main():
@@ -83,12 +96,12 @@ def main():
             said = re.sub(r": \S+$", "", said) or "–"  # without the folder
             tenths = " ".join(f"{m:.0f}" for m in memory) or "–"
             rows.append((name, f"{there:,}", f"{seconds:.0f}", tenths, said))
-        whole = sum(Image.open(path).size == (SIDE, SIDE) for path in out.rglob("*.jpg"))
-    heads = ("", "files there", "seconds", "MB at each tenth of its files", "it says")
+        whole, others = sum(map(is_whole, out.rglob("*.jpg"))), len(list(out.rglob("*.part")))
+    heads = ("", "files there", "seconds", "MB after each tenth of its files", "it says")
     print(f"# {' '.join(['python', *sys.argv])}\n")
     print(f"{args.count:,} photographs of {SIDE}×{SIDE}; load {load:.2f} at the start\n")
     print("\n".join(markdown(heads, *rows)))
-    print(f"\n{whole:,} restored files are whole")
+    print(f"\n{whole:,} restored files are whole; {others} that a kill left unfinished")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 Channels last, as its convolutions want them on a CPU; Adam's `foreach` form; bfloat16 by autocast.
 For information: the usual steps that ours are compared with are TensorFlow's. `STEPS` names them as
-`benchmarks/steps.py` does; each takes images (B, h, w, c) in [-1, 1] as NumPy arrays, and returns a
-function that takes a step and returns a loss.
+`benchmarks/steps.py` does; each takes images (B, h, w, c) in [-1, 1] as a NumPy array and a
+function that returns a context of its precision, and returns a function that takes a step and
+returns a loss.
 """
 
 import math

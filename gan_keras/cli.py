@@ -212,20 +212,22 @@ def _quiet():
     Its warning of too many traces counts all models together: each is traced once. What its
     libraries say while they load no setting can stop: standard error is away meanwhile. So are
     what Keras can wrap, and the search for garbage, of which loading leaves little: together they
-    took two thirds of TensorFlow's start, and of its end.
+    took half of TensorFlow's start and end.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
+    if "tensorflow" in sys.modules:
+        return
     hidden = [name for name in _WRAPPED if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # to import it is an ImportError
-    gc.disable()
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
+        sys.modules.update(dict.fromkeys(hidden))  # to import it is an ImportError
+        gc.disable()
         import tensorflow
 
         tensorflow.get_logger().setLevel("ERROR")
@@ -233,7 +235,7 @@ def _quiet():
         os.dup2(kept, 2)
         os.close(kept)
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
         gc.freeze()  # what is there now stays
         gc.enable()
 

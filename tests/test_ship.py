@@ -8,6 +8,7 @@ import ship
 
 import gan_keras
 from gan_keras import loading
+from gan_keras.errors import UserError
 from gan_keras.evaluation import measure
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.recipes import get_recipe
@@ -68,6 +69,9 @@ def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, mo
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(*ends, strict=True))
     text = (weights / "denoise_realism.md").read_text()
     assert "0.25 of the way from `denoise`" in text and "MIT, like the code" in text
+    for share in ("0", "1.5"):
+        with pytest.raises(UserError, match="from 0 to 1 of the way"):
+            ship.main(tmp_path / "run", "denoise_realism", *words[:-1], share)
 
 
 def test_a_denoiser_is_measured_at_one_sigma(weights):

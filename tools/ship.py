@@ -21,6 +21,7 @@ import h5py
 import keras
 import numpy as np
 
+from gan_keras.errors import UserError
 from gan_keras.evaluation import measure
 from gan_keras.loading import WEIGHTS, load
 from gan_keras.plots import read_metrics
@@ -119,21 +120,30 @@ def _interpolation(card):
     if card.get("share", 1.0) == 1:
         return []
     start = card["recipe"]["start_from"]
+    share = f"{card['share']:g}"
     return [
-        f"- weights: {card['share']:g} of the way from `{start}` to what the training made of it"
+        f"- weights: {share} of the way from `{start}` to what the training made of it: "
+        f"`enhance --task {start} --realism-model RUN --realism {share}`"
     ]
 
 
 def main(run, name, bad_at, licence="", evaluate_on=None, tried=None, share=1.0):
-    """Ship one run."""
+    """Ship one run.
+
+    Raises:
+        UserError: A share outside (0, 1], or one of a run that fine-tuned nothing.
+    """
     words = {"bad_at": bad_at, "licence": licence or "MIT, like the code", "share": float(share)}
     words["tried"] = Path(tried).read_text().splitlines() if tried else []
     settings = json.loads((Path(run) / "settings.json").read_text())
     settings["data"]["name"] = Path(settings["data"]["name"]).name
     settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
+    start, share = settings["recipe"]["start_from"], words["share"]
+    if not 0 < share <= 1 or (share < 1 and not start):
+        raise UserError(f"share {share:g}: from 0 to 1 of the way from what the run fine-tuned")
     network = inference_network(run, Recipe(**settings["recipe"]))
-    if words["share"] < 1:
-        network = blend(load(settings["recipe"]["start_from"]), network, words["share"])
+    if share < 1:
+        network = blend(load(start), network, share)
     path = WEIGHTS / f"{name}.keras"
     network.save(path)
     to_float16(path)

@@ -182,8 +182,9 @@ def scratches(image, generator, *, count=(3, 8), width=1.5):
         slope = np.gradient(curve, axis=0)
         across = np.flip(slope, 1) * (1, -1) / np.linalg.norm(slope, axis=1, keepdims=True)
         across *= (round(4 * draw(generator, "width", width)) - 1) / 2  # an outline is 1 wide
-        outline = np.concatenate([curve + across, (curve - across)[::-1]])
-        ImageDraw.Draw(mask).polygon(outline.ravel().tolist(), 255)
+        left, right = curve + across, curve - across
+        for piece in np.hstack([left[:-1], left[1:], right[1:], right[:-1]]).tolist():
+            ImageDraw.Draw(mask).polygon(piece, 255)
     cover = np.asarray(mask.reduce(4), np.float32)[..., None] / 255
     return image * (1 - cover) + cover
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from gan_keras.errors import UserError
 
-AT_ONCE = 2  # photographs: one is read or written while the network has another
+AT_ONCE = 2  # photographs in hand: while one is read or written the network has another
 
 
 def add_commands(add, quiet):

@@ -30,7 +30,7 @@ class Enhancer:
             photograph it is the change to bicubic interpolation.
         best: Whether to average over the eight flips and turns of the photograph (Lim et al. 2017,
             §3.3): a little better, eight times as long.
-        precision: "float32"; or "bfloat16", twice as fast on processors that have it,
+        precision: "float32"; or "bfloat16", over twice as fast on processors that have it,
             whose results differ by a fraction of a grey level.
 
     Attributes:

@@ -23,7 +23,6 @@ _JUDGE = {"builder": "build_detail_patchgan"}  # the plain one learns nothing fo
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
 _BLUR = {"name": "gaussian_blur", "sigma": (0.5, 3)}
-_FAINT = {"name": "gaussian_noise", "sigma": (0, 4)}
 _MOVED = {"name": "motion_blur", "length": (3, 20)}
 
 ENHANCERS = {
@@ -51,7 +50,7 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": [{"one_of": [_BLUR, _MOVED]}, _FAINT],
+        "degradation": [{"one_of": [_BLUR, _MOVED]}, {"name": "gaussian_noise", "sigma": (0, 4)}],
         **_AFTER_DENOISE,
         "optimizer": "muon",
         "epochs": 4,  # 14, of larger crops and more often moved ones, ended no better

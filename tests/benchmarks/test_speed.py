@@ -218,7 +218,9 @@ def test_startup_times_what_the_commands_take(monkeypatch, tmp_path):
 def test_a_folder_is_gone_through_killed_and_gone_on_with(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["folder", "--count", "300"])
     folder.main()
-    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    printed = capsys.readouterr().out
+    assert "\n300 restored files are whole" in printed
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines()]
     rows = {row[0]: row[1:] for row in rows if len(row) == 5}
     assert 150 <= int(rows["killed half way"][0]) < 300
     assert rows["--resume"][0] == rows["--resume again"][0] == "300"
