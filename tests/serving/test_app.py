@@ -1,5 +1,6 @@
 """The page as a visitor has it: the server in a process of its own, used with Chromium."""
 
+import functools
 import importlib.util
 import json
 import os
@@ -111,7 +112,12 @@ def shown(page, place, count=1):
     """Return what the images of a place show, as arrays, as soon as all are there."""
     page.wait(f"{images(place)}.length == {count}")
     addresses = page.run(f"{images(place)}.map(e => e.src)")
-    return [np.asarray(Image.open(urllib.request.urlopen(address))) for address in addresses]
+    return [fetched(address) for address in addresses]
+
+
+@functools.cache  # an address is of one content: to ask for it again while Gradio writes it fails
+def fetched(address):
+    return np.asarray(Image.open(urllib.request.urlopen(address)))
 
 
 def choose(page, label, option):
