@@ -27,7 +27,7 @@ from gan_keras.data.photo_files import photo_paths
 from gan_keras.data.photos import Photographs
 from gan_keras.data.ranges import DATA_RANGE, GREY_LEVEL, from_uint8, to_uint8
 from gan_keras.metrics.image_quality import psnr
-from gan_keras.training.runtime import choose_runtime
+from gan_keras.restoration.commands import pick
 
 SIGMA = 25
 OPENCV = "OpenCV, non-local means"
@@ -89,8 +89,7 @@ def main():
         qualities = {name: quality(method, degraded, target) for name, method in methods.items()}
         runs = {name: partial(method, degraded[:1]) for name, method in methods.items()}
         seconds = take_turns(runs, args.rounds)
-    rows, fast = [], choose_runtime().precision == "mixed_bfloat16"
-    picked = "Keras, bfloat16" if fast else "Keras"  # by `gan-keras enhance`
+    rows, picked = [], {"bfloat16": "Keras, bfloat16", "float32": "Keras"}[pick()]
     for name in methods:
         speed = args.side**2 / 1e6 / Result("", seconds[name]).median
         against = "–"
@@ -99,7 +98,7 @@ def main():
             result = Result(
                 f"{name} against {OPENCV}", ratios(seconds[OPENCV], seconds[name]), goal
             )
-            against = " (".join(result.cells()[1:3]) + ")"
+            against = result.with_range
             report.results += [result] if name != OPENCV else []
         rows.append((name, f"{qualities[name]:.2f}", f"{speed:.2f}", against))
     header = "method", "PSNR (dB)", "MP/s", f"speed against {OPENCV}"

@@ -40,6 +40,11 @@ def write_photographs(folder, count):
         Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8)).save(path, quality=95)
 
 
+def count(folder):
+    """Return how many photographs there are in a folder, which need not exist."""
+    return len(list(folder.rglob("*.jpg")))
+
+
 def enhance(source, out, *options, kill_at=None):
     """Run the command and watch it.
 
@@ -47,21 +52,21 @@ def enhance(source, out, *options, kill_at=None):
         (files there at the end, memory in MB after each tenth of what was missing, its output).
     """
     command = [sys.executable, "-m", "gan_keras", "enhance", source, "--out", out, *options]
-    there = len(list(out.rglob("*.jpg"))) if out.exists() else 0
-    missing = len(list(source.rglob("*.jpg"))) - there
+    there = count(out)
+    missing = count(source) - there
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    watched, memory, made = psutil.Process(process.pid), [], 0
+    watched, memory = psutil.Process(process.pid), []
     while process.poll() is None:
         time.sleep(0.5)
-        made = len(list(out.rglob("*.jpg"))) - there if out.exists() else 0
+        made = count(out) - there
         with contextlib.suppress(psutil.Error):  # it has just ended
             while len(memory) < min(9, 10 * made // missing if missing else 0):
                 memory.append(watched.memory_info().rss / 2**20)
         if kill_at and made >= kill_at:
             process.kill()
     said = process.communicate()[0].strip()
-    return len(list(out.rglob("*.jpg"))), memory, said
+    return count(out), memory, said
 
 
 def is_whole(path):

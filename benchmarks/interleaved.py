@@ -42,6 +42,12 @@ class Result:
             return tuple(self.goal / value for value in reversed(values))
         return tuple(value / self.goal for value in values)
 
+    @property
+    def with_range(self):
+        """The median and the range, as text: "1.65 × (1.21–2.36)"."""
+        _, median, spread, _ = self.cells()
+        return f"{median} ({spread})"
+
     def cells(self):
         """Return (name, median, range, goal) as text."""
         low, high, sign = min(self.values), max(self.values), "≤" if self.unit == "s" else "≥"

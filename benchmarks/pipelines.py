@@ -68,9 +68,7 @@ def main():
     for name in RECIPES:
         made, consumed, result = compare(get_recipe(name), args.rounds)
         report.results.append(result)
-        rows.append(
-            (name, f"{made:,.0f}", f"{consumed:,.0f}", " (".join(result.cells()[1:3]) + ")")
-        )
+        rows.append((name, f"{made:,.0f}", f"{consumed:,.0f}", result.with_range))
     report.say(*markdown(("recipe", "images/s made", "consumed", "ratio"), *rows), "")
     photos, runs = get_recipe("restorer"), {}
     for name in DEGRADATIONS:

@@ -209,17 +209,23 @@ def _info(args):
 def _quiet():
     """Keep TensorFlow's chatter, and Grappler's notes on remappers, off the terminal.
 
-    Its warning of too many traces counts all models together: each is traced once. What its
-    libraries say while they load no setting can stop: standard error is away meanwhile. So are
-    what Keras can wrap, and the search for garbage, of which loading leaves little: together they
-    took half of TensorFlow's start and end.
+    Its warning of too many traces counts all models together: each is traced once.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
         return
-    if "tensorflow" in sys.modules:
-        return
+    if "tensorflow" not in sys.modules:
+        _load_tensorflow()
+    sys.modules["tensorflow"].get_logger().setLevel("ERROR")
+
+
+def _load_tensorflow():
+    """Import TensorFlow quietly, and in half the time.
+
+    What its libraries say while they load no setting can stop: standard error is away meanwhile.
+    So are what Keras can wrap, and the search for garbage, of which loading leaves little.
+    """
     hidden = [name for name in _WRAPPED if name not in sys.modules]
     sys.stderr.flush()
     kept = os.dup(2)
@@ -228,9 +234,7 @@ def _quiet():
     try:
         sys.modules.update(dict.fromkeys(hidden))  # to import it is an ImportError
         gc.disable()
-        import tensorflow
-
-        tensorflow.get_logger().setLevel("ERROR")
+        import tensorflow  # noqa: F401
     finally:
         os.dup2(kept, 2)
         os.close(kept)

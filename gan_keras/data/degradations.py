@@ -174,7 +174,7 @@ def scratches(image, generator, *, count=(3, 8), width=1.5):
         width: In pixels, ≥ 0.25, to the nearest quarter; or a pair, drawn for each scratch.
     """
     mask = Image.new("L", (4 * image.shape[1], 4 * image.shape[0]))
-    time = np.linspace(0, 1, 24)[:, None]
+    pen, time = ImageDraw.Draw(mask), np.linspace(0, 1, 24)[:, None]
     for _ in range(draw(generator, "count", count)):
         start, bend, end = generator.uniform(0, mask.size, (3, 2))
         bend = (start + bend + end) / 3  # nearer to the straight line
@@ -184,7 +184,7 @@ def scratches(image, generator, *, count=(3, 8), width=1.5):
         across *= (round(4 * draw(generator, "width", width)) - 1) / 2  # an outline is 1 wide
         left, right = curve + across, curve - across
         for piece in np.hstack([left[:-1], left[1:], right[1:], right[:-1]]).tolist():
-            ImageDraw.Draw(mask).polygon(piece, 255)
+            pen.polygon(piece, 255)
     cover = np.asarray(mask.reduce(4), np.float32)[..., None] / 255
     return image * (1 - cover) + cover
 

@@ -47,6 +47,14 @@ def add_realism(command):
     command.add_argument("--realism-model", metavar="MODEL", help=own)
 
 
+def pick(precision=None):
+    """Return an `Enhancer`'s precision: as asked, or bfloat16 where `choose_runtime` picks it."""
+    from gan_keras.training.runtime import choose_runtime
+
+    fast = choose_runtime(precision).precision == "mixed_bfloat16"
+    return "bfloat16" if fast else "float32"
+
+
 def _enhance(args):
     args.quiet()
     from tqdm import tqdm
@@ -55,12 +63,9 @@ def _enhance(args):
     from gan_keras.restoration.changes import map_of_changes, marked, read_mask
     from gan_keras.restoration.enhancer import Enhancer
     from gan_keras.restoration.files import write_image
-    from gan_keras.training.runtime import choose_runtime
 
     jobs = pair_up(args.paths, args.out)
-    dials = {name: getattr(args, name) for name in ("strength", "best")}
-    fast = choose_runtime(args.precision).precision == "mixed_bfloat16"
-    dials["precision"] = "bfloat16" if fast else "float32"
+    dials = {"strength": args.strength, "best": args.best, "precision": pick(args.precision)}
     model = args.model or args.task
     enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole
