@@ -8,7 +8,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import restoration
 
-from gan_keras.data.degradations import build_degradation, gaussian_noise, motion_kernel
+from gan_keras.data.blurs import gaussian_kernel, motion_kernel
+from gan_keras.data.degradations import build_degradation, gaussian_noise
 from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.restoration.classical import classics_for
 
@@ -55,13 +56,6 @@ def blurred(kernel):
         return gaussian_noise(blur, generator, sigma=2), {"psf": psf}
 
     return degrade
-
-
-def gaussian_kernel(generator, sigma=2.0):
-    """Return a Gaussian's point-spread function."""
-    impulse = np.zeros((17, 17), np.float32)
-    impulse[8, 8] = 1
-    return ndimage.gaussian_filter(impulse, sigma)
 
 
 def deconvolved(method):
@@ -134,7 +128,9 @@ TASKS = {
     "denoise-25": _noise(25),
     "denoise-50": _noise(50),
     "enlarge-4": Task(plain(ENLARGE), classics_for(ENLARGE), ("super_resolve",), luma=True),
-    "deblur-gaussian": Task(blurred(gaussian_kernel), _deconvolvers(0.003, 50), ("deblur", "auto")),
+    "deblur-gaussian": Task(
+        blurred(lambda generator: gaussian_kernel(2)), _deconvolvers(0.003, 50), ("deblur", "auto")
+    ),
     "deblur-motion": Task(
         blurred(lambda generator: motion_kernel(15, generator.uniform(0, 180))),
         _deconvolvers(0.3, 30),

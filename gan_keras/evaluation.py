@@ -72,10 +72,7 @@ def digit_row(model, data="mnist-5k", seed=42):
 
 
 def digit_floor_row(data="mnist-5k", seed=42):
-    """Measure as many real training images as there are test images, as `digit_row` does a model.
-
-    `copies` is None: each is a training image.
-    """
+    """Measure real training images, as many as test images, like a model; `copies` is None."""
     images, labels = load_digits(data, "train")
     count = len(load_digits(data, "test")[0])
     chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
@@ -122,7 +119,9 @@ def test_photographs(recipe, data=None, seed=42):
         for degraded, target in FolderPairs(recipe["data"], split="test").pairs:
             yield target.stem, read_image(degraded).pixels, read_image(target).pixels
         return
-    degrade = build_degradation(recipe["degradation"])
+    if "undone" in (degradation := recipe["degradation"]):  # the enhancer's work
+        degradation = {**degradation, "undone": 0}
+    degrade = build_degradation(degradation)
     paths = photo_paths(recipe["data"], "test") if own else images_in(Path(data))
     photographs = Photographs(paths, cache_bytes=0)
     for index, path in enumerate(photographs.paths):

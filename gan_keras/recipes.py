@@ -28,6 +28,8 @@ class Recipe:
         optimizer: "adam"; or "muon" for the kernels between hidden layers, see `Muon`.
         beta_1: Adam's first momentum.
         beta_2: Adam's second momentum.
+        weight_decay: What the optimizer takes off each weight in a step, as a share of it and in
+            units of the rate (Loshchilov & Hutter 2019).
         clip_norm: The norm to which the gradients of a player's weights, taken together, are scaled
             down where it is larger; 0 leaves them as they are.
         schedule: Of the learning rates: "constant"; "linear", falling to zero; or "cosine", rising
@@ -35,6 +37,7 @@ class Recipe:
         degradation: What `data.degradations.build_degradation` takes; for restorers. Empty: the
             data is a folder with `input/` and `target/`.
         crop: Side of training crops, in pixels; for restorers.
+        margin: Pixels around a crop that are degraded with it, see `PhotoPairs`.
         augment: See `PhotoPairs`.
         start_from: A recipe whose trained network this one fine-tunes.
         algorithm_settings: Further arguments of the algorithm's class.
@@ -57,10 +60,12 @@ class Recipe:
     beta_1: float = 0.9
     beta_2: float = 0.999
     discriminator_learning_rate: float | None = None
+    weight_decay: float = 0.0
     clip_norm: float = 0.0
     schedule: str = "constant"
     degradation: dict | list | None = None
     crop: int = 64
+    margin: int = 0
     augment: bool | str = True
     start_from: str | None = None
     algorithm_settings: dict = field(default_factory=dict)
@@ -120,17 +125,12 @@ _RESTORER = Recipe(
     degradation=_NOISE,
 )
 
-_DENOISE = _RESTORER.replace(
-    name="denoise",
-    title="Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
-    network={"filters": (64, 64), "blocks": (4, 2)},  # work at 1/2: more weights at 1/8 are worse
+_ENHANCER = _RESTORER.replace(  # what the shipped enhancers' recipes have in common
     learning_rate=1.5e-3,
     clip_norm=0.2,  # without it 2e-3 diverged: norms are 0.1, and 2 where that begins
     steps_per_epoch=1000,
-    epochs=15,
     crop=96,
     augment="colours",
-    degradation={"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2},
 )
 
 _DIGITS = Recipe(
@@ -215,7 +215,6 @@ RECIPES = {
             epochs=20,
         ),
         _RESTORER,
-        _DENOISE,
         Recipe(
             "pix2pix",
             "pix2pix: the restorer fine-tuned against a PatchGAN",
@@ -250,7 +249,7 @@ RECIPES = {
         ),
     ]
 }
-RECIPES |= {name: _DENOISE.replace(name=name, **changes) for name, changes in ENHANCERS.items()}
+RECIPES |= {name: _ENHANCER.replace(name=name, **changes) for name, changes in ENHANCERS.items()}
 
 
 def get_recipe(name):

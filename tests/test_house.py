@@ -11,12 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "gan_keras"
 SHELL = ("cli.py", "commands.py", "__main__.py", "demo.py", "evaluation.py", "plots.py")
 SHELL += (
     "report.py",
-    "classical.py",
+    *("classical.py", "blur.py", "blurs.py"),  # what signal processing knew before
     "multi_worker.py",
     "replicas.py",
     "profiling.py",
     "unet_256.py",
-    "colour16.py",
+    *("files.py", "colour16.py"),  # file formats
     "changes.py",  # a figure
     *("batch_norm.py", "optimizers.py", "precision.py"),  # faster forms of what Keras has
 )

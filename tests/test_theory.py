@@ -12,12 +12,12 @@ from PIL import Image
 from scipy.fft import dctn
 
 from gan_keras.algorithms.penalties import one_centred_penalty, zero_centred_penalty
+from gan_keras.data.blurs import motion_kernel
 from gan_keras.data.degradations import (
     downsample,
     gaussian_blur,
     gaussian_noise,
     jpeg,
-    motion_kernel,
     poisson_noise,
 )
 from gan_keras.data.photo_files import photo_paths

@@ -9,21 +9,21 @@ each call (a whole-numbered one including both ends): one restorer learns a rang
 import functools
 import inspect
 import io
-import math
 
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from gan_keras.data.blurs import convolve, gaussian_kernel, inverse_filter, motion_kernel
 from gan_keras.data.parameters import check_name, check_value, draw
 from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.errors import UserError
 
 
-def gaussian_noise(image, generator, *, sigma=25, grey=0):
+def gaussian_noise(image, generator, *, sigma=25, grey=0, clipped=0):
     r"""Add white Gaussian noise, y = x + n with n ~ N(0, σ²).
 
-    Not clipped to [-1, 1]: clipping would shrink the noise in blacks and whites, and bias it.
+    Not clipped to [-1, 1]: clipping shrinks the noise in blacks and whites, and biases it.
     Unclipped, the squared error is σ² everywhere and doing nothing has a PSNR of
     20·log₁₀(255/σ), 20.17 dB at σ = 25. (A table that clips every output shows a little more.)
 
@@ -32,12 +32,15 @@ def gaussian_noise(image, generator, *, sigma=25, grey=0):
         generator: Source of randomness.
         sigma: σ in 8-bit grey levels, ≥ 0; or a pair.
         grey: Chance that all channels get the same noise, as a grey photograph has it, 0 to 1.
+        clipped: Chance that the result is clipped all the same, as a file clips it, 0 to 1.
     """
     scale = np.float32(draw(generator, "sigma", sigma) * GREY_LEVEL)
     same = draw(generator, "grey", grey) and generator.random() < grey
     channels = 1 if same else image.shape[-1]
     noise = generator.standard_normal((*image.shape[:-1], channels), dtype=np.float32)
-    return image + scale * noise
+    image = image + scale * noise
+    clip = draw(generator, "clipped", clipped) and generator.random() < clipped
+    return np.clip(image, -1, 1) if clip else image
 
 
 def poisson_noise(image, generator, *, peak=100):
@@ -68,28 +71,6 @@ def gaussian_blur(image, generator, *, sigma=2.0):
     return ndimage.gaussian_filter(image, sigma, axes=(0, 1), output=np.float32)
 
 
-def motion_kernel(length, angle):
-    """Return the point-spread function of a camera that moves steadily along a line.
-
-    It is the mean of many instants of the exposure, each a bilinear shift: anti-aliased, at any
-    angle, and for lengths below a pixel too.
-
-    Args:
-        length: Path during the exposure in pixels, ≥ 0.
-        angle: Direction in degrees, counter-clockwise from the horizontal.
-
-    Returns:
-        float32 (K, K), K odd: non-negative, symmetric about its centre, of sum 1.
-    """
-    instants = math.ceil(16 * length) + 1
-    path = ((np.arange(instants) + 0.5) / instants - 0.5) * length
-    radius = math.ceil(length / 2) + 1
-    cells = np.arange(-radius, radius + 1)[:, None]
-    rows = np.maximum(1 - abs(cells + path * math.sin(math.radians(angle))), 0)  # (K, instants)
-    columns = np.maximum(1 - abs(cells - path * math.cos(math.radians(angle))), 0)
-    return (rows @ columns.T / instants).astype(np.float32)
-
-
 def motion_blur(image, generator, *, length=9.0, angle=(0.0, 180.0)):
     """Blur along a line, as a camera that moves during the exposure; borders are reflected.
 
@@ -100,13 +81,38 @@ def motion_blur(image, generator, *, length=9.0, angle=(0.0, 180.0)):
         angle: Direction in degrees, counter-clockwise from the horizontal; or a pair.
     """
     kernel = motion_kernel(draw(generator, "length", length), draw(generator, "angle", angle))
-    height, width = image.shape[:2]
-    radius = len(kernel) // 2
+    (height, width), radius = image.shape[:2], len(kernel) // 2
     padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)), "symmetric")
     blurred = np.zeros(image.shape, np.float32)
     for top, left in np.argwhere(kernel):  # few taps: a line, not a square
         blurred += kernel[top, left] * padded[top : top + height, left : left + width]
     return blurred
+
+
+def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), undone=0):
+    """Blur by a Gaussian or along a line, and add noise: what `deblur` learns from.
+
+    An enhancer first takes the blur out, as it estimates it, by `inverse_filter`: so does `undone`.
+
+    Args:
+        image: float32 (H, W, C) in [-1, 1].
+        generator: Source of randomness.
+        sigma: Standard deviation of the Gaussian in pixels, ≥ 0; or a pair.
+        length: Of the line in pixels, in any direction, ≥ 0; or a pair.
+        noise: σ of the noise in grey levels, ≥ 0; or a pair.
+        undone: Chance that the blur is taken out again, 0 to 1.
+    """
+    sigma, length = draw(generator, "sigma", sigma), draw(generator, "length", length)
+    noise, angle = draw(generator, "noise", noise), generator.uniform(0, 180)
+    moved, undo = generator.random(2) < (0.5, draw(generator, "undone", undone))
+    a, b, c = generator.standard_normal(3)
+    if moved:
+        kernel = motion_kernel(length, angle)
+        guess = motion_kernel((1 + 0.03 * a) * length, angle + 20 * b / max(length, 1))
+    else:
+        kernel, guess = gaussian_kernel(sigma), gaussian_kernel(max(sigma + 0.08 * a, 0))
+    image = gaussian_noise(convolve(image, kernel), generator, sigma=noise)
+    return convolve(image, inverse_filter(guess, noise * 1.3**c)) if undo else image
 
 
 def downsample(image, generator, *, factor=4):
@@ -232,7 +238,7 @@ def low_light(image, generator, *, exposure=-3.0, peak=1000):
 DEGRADATIONS = {
     function.__name__: function
     for function in (
-        *(gaussian_noise, poisson_noise, gaussian_blur, motion_blur, downsample),
+        *(gaussian_noise, poisson_noise, gaussian_blur, motion_blur, blurred, downsample),
         *(jpeg, missing_pixels, scratches, holes, low_light),
     )
 }

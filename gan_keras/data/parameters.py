@@ -8,6 +8,7 @@ from gan_keras.errors import UserError
 
 _LIMITS = {  # parameter -> lowest and highest value
     "sigma": (0, math.inf),
+    "noise": (0, math.inf),
     "peak": (1, math.inf),
     "length": (0, math.inf),
     "angle": (-math.inf, math.inf),
@@ -16,12 +17,14 @@ _LIMITS = {  # parameter -> lowest and highest value
     "fraction": (0, 1),
     "chance": (0, 1),
     "grey": (0, 1),
+    "clipped": (0, 1),
+    "undone": (0, 1),
     "count": (0, math.inf),
     "width": (0.25, math.inf),  # scratches are drawn on a grid of quarter pixels
     "exposure": (-20, 20),
 }
 _WHOLE = {"factor", "quality", "count"}  # take whole numbers
-_FIXED = {"factor", "chance", "grey"}  # take no pair: a batch has one size; a chance is one
+_FIXED = {"factor", "chance", "grey", "clipped", "undone"}  # no pairs: sizes, chances
 
 
 def check_name(kind, name, valid):

@@ -159,9 +159,10 @@ class PhotoPairs(_CropPairs):
     """Batches of (degraded, target) crops, float32 in [-1, 1], degraded anew each time.
 
     Each photograph is as likely as any other, whatever its size; one smaller than the crop is
-    reflected at its far borders. The crop is degraded, not the photograph: a blur near a crop's
-    border sees that border reflected. `fit` must be told `shuffle=False` where the order of
-    batches within an epoch has to be repeatable, for Keras shuffles without our seed.
+    reflected at its far borders. The crop with its margin is degraded, not the photograph: without
+    one, a blur near a crop's border sees that border reflected. `fit` must be told `shuffle=False`
+    where the order of batches within an epoch has to be repeatable, for Keras shuffles without our
+    seed.
 
     Args:
         photographs: A `Photographs`, or any sequence of uint8 (H, W, 3).
@@ -170,6 +171,8 @@ class PhotoPairs(_CropPairs):
         batch_size: Crops a batch.
         steps_per_epoch: Batches an epoch.
         seed: Seed of crops, turns and degradations.
+        margin: Pixels on each side that are degraded with a crop and then cut off; for
+            degradations that keep the size.
         augment: Whether to flip, to turn by multiples of 90 degrees, and to scale every other crop
             down by a random factor of up to 3: few photographs then show more kinds of detail.
             "colours" does all that, and `vary_colours` to every other crop.
@@ -193,10 +196,12 @@ class PhotoPairs(_CropPairs):
         steps_per_epoch=200,
         seed=0,
         augment=True,
+        margin=0,
         **options,
     ):
-        super().__init__(crop, batch_size, steps_per_epoch, seed, augment, **options)
+        super().__init__(crop + 2 * margin, batch_size, steps_per_epoch, seed, augment, **options)
         self.photographs, self.degradation = photographs, degradation
+        self.core = slice(margin, -margin or None)
 
     def _pair(self, generator):
         photograph = self.photographs[int(generator.integers(len(self.photographs)))]
@@ -207,7 +212,8 @@ class PhotoPairs(_CropPairs):
         (target,) = self._cut(generator, photograph, side=side)
         if self.augment == "colours" and generator.random() < 0.5:
             target = vary_colours(target, generator)
-        return self.degradation(target, generator), target
+        degraded = self.degradation(target, generator)
+        return degraded[self.core, self.core], target[self.core, self.core]
 
 
 class FolderPairs(_CropPairs):

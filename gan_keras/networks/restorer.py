@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+DEBLURRER = "deblurrer"
+
 
 def _residual_block(x, filters, name):
     """Two 3×3 convolutions around a shortcut; no normalisation (EDSR, Lim et al. 2017, §3.1)."""
@@ -41,6 +43,21 @@ def build_restorer(image_shape=(None, None, 3), filters=(48, 64, 96), blocks=(1,
     x = _change(degraded, image_shape[-1], filters, blocks)
     restored = layers.Add(dtype="float32", name="restored")([degraded, x])
     return keras.Model(degraded, restored, name="restorer")
+
+
+def build_deblurrer(**shape):
+    """Build a restorer of photographs whose blur a filter has undone, roughly.
+
+    Its name tells an `Enhancer` to estimate the blur and to apply `inverse_filter` first.
+
+    Args:
+        **shape: As `build_restorer` takes it.
+
+    Returns:
+        What `build_restorer` returns.
+    """
+    restorer = build_restorer(**shape)
+    return keras.Model(restorer.input, restorer.output, name=DEBLURRER)
 
 
 def build_inpainter(filters=(48, 64, 96), blocks=(1, 2, 2)):

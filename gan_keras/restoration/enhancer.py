@@ -1,16 +1,20 @@
 """The enhancer: a trained network that restores arrays and files."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from gan_keras.data.blurs import RADIUS, convolve, inverse_filter
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
 from gan_keras.loading import load
 from gan_keras.networks.precision import in_bfloat16
 from gan_keras.networks.receptive_field import receptive_field
+from gan_keras.networks.restorer import DEBLURRER
 from gan_keras.restoration.blending import blend, realism_version
+from gan_keras.restoration.blur import NOTHING, estimate_blur
 from gan_keras.restoration.enlarging import enlarge
 from gan_keras.restoration.files import read_image, write_image
 from gan_keras.restoration.tiling import apply_tiled
@@ -25,7 +29,8 @@ class Enhancer:
     Args:
         network: A functional network of images in [-1, 1], (B, H, W, 3) → (B, s·H, s·W, 3) with a
             whole s; or, for inpainting, of four channels, the fourth being 1 where a pixel is
-            known and -1 where it is missing.
+            known and -1 where it is missing. One that `build_deblurrer` made gets photographs
+            from which their blur, estimated by `estimate_blur`, has been filtered out.
         strength: Share of the network's change that is applied, 0 to 1. Of an enlarged
             photograph it is the change to bicubic interpolation.
         best: Whether to average over the eight flips and turns of the photograph (Lim et al. 2017,
@@ -36,6 +41,7 @@ class Enhancer:
     Attributes:
         scale: How many times larger the result is, s above.
         masked: Whether it wants a mask.
+        deblurs: Whether it estimates the blur of each photograph first.
 
     Raises:
         UserError: No such network, or a strength outside [0, 1].
@@ -67,7 +73,7 @@ class Enhancer:
             raise UserError(f"model {network.name!r} turns {side}×{side} into {height}×{width}")
         self.network, self.strength, self.best = network, strength, best
         self._apply = compile_network(in_bfloat16(network) if precision == "bfloat16" else network)
-        self.masked = network.input_shape[3] == 4
+        self.masked, self.deblurs = network.input_shape[3] == 4, network.name == DEBLURRER
         if self.masked and self.scale > 1:
             raise UserError(f"model {network.name!r} both fills in and enlarges: one at a time")
 
@@ -126,16 +132,27 @@ class Enhancer:
             samples = np.dstack([samples, _known(mask, samples)])
         height, width = (self.scale * side for side in image.shape[:2])
         result = np.empty((height, width, colours), samples.dtype)
-        apply_tiled(self._window, samples, result, self._field, self._stride, on_tile=on_tile)
+        function, field = self._window, self._field
+        blur = estimate_blur(samples) if self.deblurs else NOTHING
+        if blur != NOTHING:
+            function = partial(function, undo=inverse_filter(blur.kernel(), blur.noise))
+            field += 2 * RADIUS
+        apply_tiled(function, samples, result, field, self._stride, on_tile=on_tile)
         return result.reshape(height, width, *image.shape[2:])
 
-    def _window(self, samples):
-        """Restore a window, with its mask as last channel where there is one, in its own type."""
+    def _window(self, samples, undo=None):
+        """Restore a window, with its mask as last channel where there is one, in its own type.
+
+        Args:
+            samples: (h, w, C).
+            undo: A filter that comes before the network, (K, K), or None.
+        """
         is_float = samples.dtype.kind == "f"
         pixels = samples if is_float else from_integers(samples)
         colours = samples.shape[2] - self.masked
         image, known = pixels[..., :colours], pixels[..., colours:] > 0
-        colour = np.repeat(image, 3 // colours, axis=2)
+        sharp = image if undo is None else convolve(image, undo)
+        colour = np.repeat(sharp, 3 // colours, axis=2)
         if self.masked:
             colour = np.dstack([np.where(known, colour, 0), pixels[..., colours:]])
         restored = np.clip(self._restore(colour), -1, 1)

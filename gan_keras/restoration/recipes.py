@@ -1,4 +1,4 @@
-"""What the enhancers' recipes change about that of `denoise`: plain data for `gan_keras.recipes`.
+"""The enhancers' recipes, less what they have in common: plain data for `gan_keras.recipes`.
 
 Each is meant for a quarter of an hour to an hour on two cores. `auto` and `deblur` take over from
 `denoise`, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
@@ -6,7 +6,6 @@ that name, as pix2pix, and ships as NAME_realism.
 """
 
 SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
-_AFTER_DENOISE = {"start_from": "denoise", "learning_rate": 1e-3, "epochs": 8}  # of 1000 steps
 _SHARP = {"learning_rate": 1e-3, "clip_norm": 0, "epochs": 15, "augment": True, "crop": 128}
 _REALISM = {
     "algorithm": "pix2pix",
@@ -22,10 +21,18 @@ _REALISM = {
 _JUDGE = {"builder": "build_detail_patchgan"}  # the plain one learns nothing for minutes
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
-_BLUR = {"name": "gaussian_blur", "sigma": (0.5, 3)}
-_MOVED = {"name": "motion_blur", "length": (3, 20)}
+_DENOISER = {"filters": (96,), "blocks": (8,)}  # work at 1/2: weights at 1/4 and 1/8 do less
+_MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
 
 ENHANCERS = {
+    "denoise": {
+        "title": "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
+        "network": _DENOISER,
+        "degradation": {"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2, "clipped": 0.5},
+        **_MUON,
+        "learning_rate": 1.2e-3,
+        "epochs": 12,
+    },
     "super-resolve": {
         "title": "Four times larger, trained by L1 alone; ships as `super_resolve`",
         "network": _ENLARGING,
@@ -36,10 +43,20 @@ ENHANCERS = {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": [
             {"name": "gaussian_blur", "sigma": (0.3, 2.2), "chance": 0.4},
-            {"name": "gaussian_noise", "sigma": (0, 50), "grey": 0.2, "chance": 0.6},
+            {
+                "name": "gaussian_noise",
+                "sigma": (0, 50),
+                "grey": 0.2,
+                "clipped": 0.5,
+                "chance": 0.6,
+            },
             {"name": "jpeg", "quality": (5, 95), "chance": 0.6},
         ],
-        **_AFTER_DENOISE,
+        "start_from": "denoise",
+        "network": _DENOISER,
+        **_MUON,
+        "learning_rate": 1e-3,
+        "epochs": 5,  # of 1000 steps
     },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
@@ -50,14 +67,20 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": [{"one_of": [_BLUR, _MOVED]}, {"name": "gaussian_noise", "sigma": (0, 4)}],
-        **_AFTER_DENOISE,
-        "optimizer": "muon",
-        "epochs": 4,  # 14, of larger crops and more often moved ones, ended no better
+        "degradation": {"name": "blurred", "undone": 0.85},
+        "start_from": "denoise",
+        "network": {"builder": "build_deblurrer", **_DENOISER},
+        **_MUON,
+        "learning_rate": 1e-3,
+        "epochs": 4,
+        "crop": 128,
+        "batch_size": 4,
+        "margin": 32,  # an inverse filter is wide
     },
     "denoise-realism": {
         "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",
         "start_from": "denoise",
+        "network": _DENOISER,
         "discriminator": _JUDGE,
         **_REALISM,
     },

@@ -63,7 +63,8 @@ def load_data(recipe):
         degradation = build_degradation(recipe.degradation)
         photographs = Photographs(photo_paths(recipe.data, "train"))
         paths = photographs.paths
-        settings |= {"steps_per_epoch": recipe.steps_per_epoch, "augment": recipe.augment}
+        settings |= {"augment": recipe.augment, "margin": recipe.margin}
+        settings |= {"steps_per_epoch": recipe.steps_per_epoch}
         batches = PhotoPairs(photographs, degradation, **settings)
         settings |= {"augment": False, "batch_size": 32, "seed": recipe.seed + 1}
         test = Photographs(photo_paths(recipe.data, "test"))
@@ -138,9 +139,10 @@ def compile_model(model, recipe, jit_compile, steps_per_execution=1):
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0, steps - warm_up, warmup_target=rate, warmup_steps=warm_up
             )
-        clip = recipe.clip_norm or None
+        betas = recipe.beta_1, recipe.beta_2
+        decay, clip = recipe.weight_decay or None, recipe.clip_norm or None
         optimizer = {"adam": FusedAdam, "muon": Muon}[recipe.optimizer]
-        return optimizer(rate, recipe.beta_1, recipe.beta_2, global_clipnorm=clip)
+        return optimizer(rate, *betas, weight_decay=decay, global_clipnorm=clip)
 
     options = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
     rate = recipe.learning_rate
