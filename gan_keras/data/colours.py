@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from gan_keras.data.ranges import from_unit, to_unit
+
 
 def vary_colours(image, generator):
     """Return the same picture in other colours.
@@ -26,3 +28,31 @@ def vary_colours(image, generator):
     mixing = np.full((3, 3), (1 - depth) / 3)
     mixing[generator.permutation(3), range(3)] += depth
     return np.clip(image @ mixing.astype(np.float32), -1, 1)
+
+
+def tint_colours(image, generator):
+    """Return the same picture in other colours, half of the time lit in two colours as well.
+
+    Most files have their colours at half the resolution (JPEG's 4:2:0): a network that saw only
+    such smooths fine colour away. A coloured light, as a coloured surface, multiplies the channels
+    by what lies between 0.05 and 1, here dark and bright parts by two colours, so that what was
+    detail of brightness becomes detail of colour.
+
+    Args:
+        image: float32 (H, W, 3) in [-1, 1].
+        generator: `numpy.random.Generator`.
+
+    Returns:
+        float32 (H, W, 3) in [-1, 1], clipped.
+    """
+    image = vary_colours(image, generator)
+    if generator.random() < 0.5:
+        return image
+    unit = to_unit(image)
+    dark, bright = (tint / tint.max() for tint in generator.uniform(0.05, 1, (2, 3)))
+    middle = generator.uniform(0.2, 0.8)
+    share = 1 / (1 + np.exp((middle - unit.mean(-1, keepdims=True)) / 0.1))  # of the bright tint
+    return from_unit(unit * (dark + (bright - dark) * share)).astype(np.float32)
+
+
+RECOLOUR = {"colours": vary_colours, "tints": tint_colours}

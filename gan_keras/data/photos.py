@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_keras.data.colours import vary_colours
+from gan_keras.data.colours import RECOLOUR
 from gan_keras.data.epochs import EpochDataset
 from gan_keras.data.photo_files import fingerprint, images_in, photo_paths, relative_name
 from gan_keras.data.ranges import from_uint8, to_uint8
@@ -175,7 +175,8 @@ class PhotoPairs(_CropPairs):
             degradations that keep the size.
         augment: Whether to flip, to turn by multiples of 90 degrees, and to scale every other crop
             down by a random factor of up to 3: few photographs then show more kinds of detail.
-            "colours" does all that, and `vary_colours` to every other crop.
+            "colours" does all that, and `vary_colours` to every other crop; "tints"
+            likewise, and `tint_colours`.
         **options: `workers` and others of `keras.utils.PyDataset`.
 
     Attributes:
@@ -210,8 +211,8 @@ class PhotoPairs(_CropPairs):
             widest = min(*photograph.shape[:2], 3 * self.crop)
             side = int(generator.integers(self.crop, max(widest, self.crop), endpoint=True))
         (target,) = self._cut(generator, photograph, side=side)
-        if self.augment == "colours" and generator.random() < 0.5:
-            target = vary_colours(target, generator)
+        if self.augment in RECOLOUR and generator.random() < 0.5:
+            target = RECOLOUR[self.augment](target, generator)
         degraded = self.degradation(target, generator)
         return degraded[self.core, self.core], target[self.core, self.core]
 

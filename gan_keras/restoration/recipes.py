@@ -1,7 +1,7 @@
 """The enhancers' recipes, less what they have in common: plain data for `gan_keras.recipes`.
 
 Each is meant for a quarter of an hour to an hour on two cores. `auto` and `deblur` take over from
-`denoise`, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
+a denoiser, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
 that name, as pix2pix, and ships as NAME_realism.
 """
 
@@ -21,17 +21,28 @@ _REALISM = {
 _JUDGE = {"builder": "build_detail_patchgan"}  # the plain one learns nothing for minutes
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
-_DENOISER = {"filters": (96,), "blocks": (8,)}  # work at 1/2: weights at 1/4 and 1/8 do less
+_DENOISER = {
+    "network": {"filters": (96,), "blocks": (8,)},  # at 1/2: weights at 1/4 and 1/8 do less
+    "degradation": {"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2, "clipped": 0.5},
+}
 _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
 
 ENHANCERS = {
-    "denoise": {
-        "title": "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
-        "network": _DENOISER,
-        "degradation": {"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2, "clipped": 0.5},
+    "denoise-first": {
+        "title": "What `denoise` and `deblur` go on from: a blind denoiser (σ from 0 to 55)",
+        **_DENOISER,
         **_MUON,
         "learning_rate": 1.2e-3,
         "epochs": 12,
+    },
+    "denoise": {
+        "title": "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
+        "start_from": "denoise-first",
+        **_DENOISER,
+        **_MUON,
+        "learning_rate": 8e-4,
+        "epochs": 5,
+        "augment": "tints",  # the colours of files are smooth, those of the world are not
     },
     "super-resolve": {
         "title": "Four times larger, trained by L1 alone; ships as `super_resolve`",
@@ -43,20 +54,13 @@ ENHANCERS = {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": [
             {"name": "gaussian_blur", "sigma": (0.3, 2.2), "chance": 0.4},
-            {
-                "name": "gaussian_noise",
-                "sigma": (0, 50),
-                "grey": 0.2,
-                "clipped": 0.5,
-                "chance": 0.6,
-            },
+            {"name": "gaussian_noise", "sigma": (0, 50), "grey": 0.2, "chance": 0.6},
             {"name": "jpeg", "quality": (5, 95), "chance": 0.6},
         ],
-        "start_from": "denoise",
-        "network": _DENOISER,
-        **_MUON,
+        "start_from": "denoise",  # of this size
+        "network": {"filters": (64, 64), "blocks": (4, 2)},
         "learning_rate": 1e-3,
-        "epochs": 5,  # of 1000 steps
+        "epochs": 8,
     },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
@@ -68,8 +72,8 @@ ENHANCERS = {
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
         "degradation": {"name": "blurred", "undone": 0.85},
-        "start_from": "denoise",
-        "network": {"builder": "build_deblurrer", **_DENOISER},
+        "start_from": "denoise-first",
+        "network": {"builder": "build_deblurrer", **_DENOISER["network"]},
         **_MUON,
         "learning_rate": 1e-3,
         "epochs": 4,
@@ -80,7 +84,7 @@ ENHANCERS = {
     "denoise-realism": {
         "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",
         "start_from": "denoise",
-        "network": _DENOISER,
+        **_DENOISER,
         "discriminator": _JUDGE,
         **_REALISM,
     },

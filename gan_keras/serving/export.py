@@ -64,6 +64,11 @@ def export(
     if realism:
         card += f"\nBlended with its realism version, share {realism}: detail may be invented.\n"
     enhancer = Enhancer.load(name_or_path, realism, realism_from)
+    if enhancer.deblurs:
+        card += (
+            "\nServed, it is the network alone: `gan-keras enhance` estimates the blur first and "
+            "filters it out, after which the network makes far more of the photograph.\n"
+        )
     return export_enhancer(enhancer, name, out, card, max_pixels)
 
 

@@ -185,11 +185,12 @@ def _start_network(recipe, folder, precision, say, strategy):
 
     A game goes on with the same degradation; a restorer may take over from one of another task.
     """
-    base = folder.parent / recipe.start_from
+    base, wanted = folder.parent / recipe.start_from, get_recipe(recipe.start_from)
     shared = ["network", "data", *(["degradation"] if recipe.algorithm == "pix2pix" else [])]
-    wanted = get_recipe(recipe.start_from).replace(
-        seed=recipe.seed, **{name: getattr(recipe, name) for name in shared}
-    )
+    same = {name: getattr(recipe, name) for name in shared}
+    own = [key for key in recipe.network if key == "builder" and key not in wanted.network]
+    same["network"] = {k: v for k, v in recipe.network.items() if k not in own}
+    wanted = wanted.replace(seed=recipe.seed, **same)
     if not base.exists() and _ships_like(wanted):
         say(f"{recipe.name} fine-tunes {recipe.start_from} as it ships")
         return load(recipe.start_from)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_keras.data.colours import vary_colours
+from gan_keras.data.colours import tint_colours, vary_colours
 
 
 def photograph(seed=0):
@@ -54,3 +54,24 @@ def test_it_is_a_function_of_the_generator_alone_and_clips():
     results = [vary_colours(loud, np.random.default_rng(seed)) for seed in range(20)]
     assert max(np.abs(result).max() for result in results) == 1
     np.testing.assert_array_equal(loud, before)
+
+
+def test_tints_turn_detail_of_brightness_into_detail_of_colour():
+    """Of a grey picture, half of the time: each channel a multiple of what it was, 0.05 to 1."""
+    grey = np.repeat(photograph()[..., :1], 3, axis=-1)
+    coloured = 0
+    for seed in range(200):
+        after = tint_colours(grey, np.random.default_rng(seed))
+        assert after.dtype == np.float32 and after.min() >= -1 and after.max() <= 1
+        shares = (after + 1) / (grey + 1)
+        assert shares.min() >= 0.05 - 1e-6 and shares.max() <= 1 + 1e-6
+        fine = after - after.mean(-1, keepdims=True)
+        coloured += np.abs(fine - fine.mean((0, 1))).max() > 0.01
+        np.testing.assert_array_equal(after, tint_colours(grey, np.random.default_rng(seed)))
+    assert 0.4 < coloured / 200 < 0.6
+
+
+def test_tints_come_after_the_other_colours():
+    results = [(tint_colours(photograph(), np.random.default_rng(i)), varied(i)) for i in range(60)]
+    same = [np.array_equal(tinted, other) for tinted, other in results]
+    assert 0.3 < np.mean(same) < 0.7

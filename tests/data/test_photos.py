@@ -269,6 +269,19 @@ def test_colours_vary_in_half_of_the_crops(folder):
     assert deepest[0] > 1.02 * deepest[1]
 
 
+@pytest.mark.parametrize("augment", [False, True])
+def test_a_margin_is_degraded_with_the_crop_and_cut_off(folder, augment):
+    """A blur then sees what lies beyond the crop: the core of a larger crop's result."""
+    photographs = Photographs(photo_paths(folder))
+    blur = build_degradation({"name": "gaussian_blur", "sigma": 1})
+    settings = {"batch_size": 4, "seed": 3, "augment": augment}
+    with_margin = PhotoPairs(photographs, blur, crop=8, margin=4, **settings)[0]
+    larger = PhotoPairs(photographs, blur, crop=16, **settings)[0]
+    for few, many in zip(with_margin, larger, strict=True):
+        assert few.shape == (4, 8, 8, 3)
+        np.testing.assert_array_equal(few, many[:, 4:-4, 4:-4])
+
+
 def test_small_photographs_are_reflected(tmp_path):
     row = np.repeat(np.uint8([10, 20, 30])[None, :, None], 3, -1)
     one = np.full((1, 1, 3), 77)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan_keras import loading
-from gan_keras.networks.restorer import build_restorer
+from gan_keras.networks.restorer import DEBLURRER, build_restorer
 from gan_keras.recipes import RECIPES, get_recipe
 from gan_keras.restoration.recipes import ENHANCERS
 from gan_keras.training import run
@@ -88,13 +88,13 @@ for name in names:
 def test_the_networks_that_denoise_does_not_have_train_on_jax(run_python, photo_folder):
     names = [name for name in ENHANCERS if "builder" in get_recipe(name).network]
     names = [name for name in names if get_recipe(name).algorithm == "restorer"]
-    assert names == ["super-resolve", "inpaint"]
+    assert names == ["super-resolve", "inpaint", "deblur"]
     result = run_python(JAX, photo_folder, *names, KERAS_BACKEND="jax")
     assert result.returncode == 0, result.stderr[-3000:]
     assert result.stdout.split() == [word for name in names for word in (name, "True")]
 
 
-@pytest.mark.parametrize("name", ["denoise", *ENHANCERS])
+@pytest.mark.parametrize("name", ENHANCERS)
 def test_no_enhancer_is_large(name):
     recipe = get_recipe(name)
     network = build_model(recipe.replace(algorithm="restorer"))
@@ -121,7 +121,8 @@ def test_auto_leaves_some_photographs_clean():
 @pytest.fixture
 def fine_tuning(tmp_path, monkeypatch, photo_folder, randomise):
     """Return (recipe of realism, the shipped network): tiny, with its card."""
-    small = {name: shrunk(RECIPES[name], photo_folder) for name in ("denoise", "denoise-realism")}
+    names = "denoise-first", "denoise", "denoise-realism", "deblur"
+    small = {name: shrunk(RECIPES[name], photo_folder) for name in names}
     for name, recipe in small.items():
         monkeypatch.setitem(RECIPES, name, recipe)
     folder = tmp_path / "weights"
@@ -156,6 +157,15 @@ def test_what_ships_for_something_else_is_no_start(fine_tuning, tmp_path, key):
     assert any("training that first" in line for line in said)
     saved = run.run_settings(tmp_path / "runs" / "denoise")["recipe"]
     assert saved["name"] == "denoise" and saved["algorithm"] == "restorer"
+
+
+def test_a_deblurrer_takes_over_from_a_denoiser_and_keeps_its_name(fine_tuning, tmp_path):
+    recipe = RECIPES["deblur"].replace(learning_rate=1e-30)
+    train(recipe, tmp_path / "deblur", "float32", say=lambda line: None)
+    first, last = (loading.load(tmp_path / name) for name in ("denoise-first", "deblur"))
+    assert (first.name, last.name) == ("restorer", DEBLURRER)
+    for a, b in zip(first.get_weights(), last.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-20)
 
 
 def test_ones_own_run_comes_before_what_ships(fine_tuning, tmp_path):
