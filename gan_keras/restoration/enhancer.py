@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_keras.data.blurs import RADIUS, convolve, inverse_filter
+from gan_keras.data.blurs import RADIUS, convolve
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
 from gan_keras.loading import load
@@ -135,7 +135,7 @@ class Enhancer:
         function, field = self._window, self._field
         blur = estimate_blur(samples) if self.deblurs else NOTHING
         if blur != NOTHING:
-            function = partial(function, undo=inverse_filter(blur.kernel(), blur.noise))
+            function = partial(function, undo=blur.inverse())
             field += 2 * RADIUS
         apply_tiled(function, samples, result, field, self._stride, on_tile=on_tile)
         return result.reshape(height, width, *image.shape[2:])
