@@ -59,6 +59,15 @@ def test_versions_are_counted_and_never_replaced(tmp_path, exports):
     assert served == {(n, f"/models/{n}", "tensorflow") for n in ("g", "generator")}
 
 
+def test_what_a_served_deblurrer_lacks_is_on_its_card(tmp_path):
+    from gan_keras.networks.restorer import build_deblurrer
+    from gan_keras.serving import export
+
+    build_deblurrer(filters=(2,), blocks=(1,)).save(tmp_path / "sharp.keras")
+    version = export.export(tmp_path / "sharp.keras", out=tmp_path / "saved_models")
+    assert "estimates the blur first" in (version / "assets.extra/card.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["a/b", "", ".hidden", 'a"b', "ä"])
 def test_names_that_cannot_be_served(tmp_path, exports, name):
     from gan_keras.serving import export
