@@ -181,7 +181,11 @@ def test_inpaint_fills_half_of_a_photograph_in():
 
 @pytest.mark.parametrize(
     ("specification", "least"),
-    [({"name": "gaussian_blur", "sigma": 2}, 3.5), ({"name": "motion_blur", "length": 15}, 3.0)],
+    [
+        ({"name": "gaussian_blur", "sigma": 2}, 3.5),
+        ({"name": "motion_blur", "length": 10}, 3.5),
+        ({"name": "motion_blur", "length": 15}, 3.0),
+    ],
 )
 def test_deblur_sharpens_without_being_told_how(specification, least):
     """A little less than it was shipped with."""

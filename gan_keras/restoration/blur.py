@@ -68,12 +68,17 @@ class Blur:
         return np.exp(-((2 * math.pi * self.sigma * _F) ** 2))
 
 
+def _turn(length):
+    """Return the first grid's step of the angle, in degrees."""
+    return 15 if length < 7 else 7.5
+
+
 NOTHING = Blur()
 _GAUSSIANS = [Blur(sigma) for sigma in np.arange(0.6, 3.3, 0.3)]
 _MOTIONS = [
     Blur(0.0, length, angle)
     for length in (3, 4, 5.5, 7, 9, 11, 13, 15, 17, 19, 21)
-    for angle in np.arange(0, 180, 15 if length < 7 else 7.5)
+    for angle in np.arange(0, 180, _turn(length))
 ]
 
 
@@ -154,6 +159,6 @@ def _neighbours(blur, step):
     """Return the blurs around one, `step` of the first grid away."""
     if not blur.length:
         return [Blur(max(blur.sigma + 0.3 * i * step, 0.1)) for i in (-1, 1)]
-    long, turn = 2 * step, step * (15 if blur.length < 7 else 7.5)
+    long, turn = 2 * step, _turn(blur.length) * step
     sides = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
     return [Blur(0.0, blur.length + i * long, blur.angle + j * turn) for i, j in sides]

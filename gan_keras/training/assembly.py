@@ -63,8 +63,8 @@ def load_data(recipe):
         degradation = build_degradation(recipe.degradation)
         photographs = Photographs(photo_paths(recipe.data, "train"))
         paths = photographs.paths
-        settings |= {"augment": recipe.augment, "margin": recipe.margin}
-        settings |= {"steps_per_epoch": recipe.steps_per_epoch}
+        names = "steps_per_epoch", "augment", "margin"
+        settings |= {name: getattr(recipe, name) for name in names}
         batches = PhotoPairs(photographs, degradation, **settings)
         settings |= {"augment": False, "batch_size": 32, "seed": recipe.seed + 1}
         test = Photographs(photo_paths(recipe.data, "test"))

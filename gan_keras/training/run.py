@@ -188,8 +188,8 @@ def _start_network(recipe, folder, precision, say, strategy):
     base, wanted = folder.parent / recipe.start_from, get_recipe(recipe.start_from)
     shared = ["network", "data", *(["degradation"] if recipe.algorithm == "pix2pix" else [])]
     same = {name: getattr(recipe, name) for name in shared}
-    own = [key for key in recipe.network if key == "builder" and key not in wanted.network]
-    same["network"] = {k: v for k, v in recipe.network.items() if k not in own}
+    if "builder" not in wanted.network:  # this recipe's is its own
+        same["network"] = {k: v for k, v in recipe.network.items() if k != "builder"}
     wanted = wanted.replace(seed=recipe.seed, **same)
     if not base.exists() and _ships_like(wanted):
         say(f"{recipe.name} fine-tunes {recipe.start_from} as it ships")
