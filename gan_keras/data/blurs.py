@@ -5,6 +5,8 @@ import math
 import numpy as np
 from scipy import fft
 
+from gan_keras.data.ranges import from_integers, to_integers
+
 RADIUS = 48  # of an inverse filter: beyond it little is left of those for up to 20 pixels
 _GRID = 256  # frequencies a side on which it is computed
 
@@ -83,3 +85,32 @@ def convolve(image, kernel):
     spectrum = fft.rfft2(padded, size, axes=(0, 1)) * fft.rfft2(kernel, size)[..., None]
     whole = fft.irfft2(spectrum, size, axes=(0, 1))  # what wraps lies within the first 2·radius
     return whole[2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
+
+
+def extend_blurred(image, kernel):
+    """Continue a blurred photograph beyond its borders, for a filter that is to undo the blur.
+
+    What moved in over a border was never seen, and a filter that meets a plain reflection there
+    rings: of a reflected motion, the direction is another. What is added is reflected and blurred
+    once more, as if the photograph lay in a scene that it knows only blurred (an edge taper): 48
+    pixels, as far as `inverse_filter` looks.
+
+    Args:
+        image: (H, W, C): uint8, uint16, or floats in [-1, 1].
+        kernel: Point-spread function (K, K), K odd, of the blur.
+
+    Returns:
+        The same type, (H + 96, W + 96, C); the photograph itself, in the middle, is as it was.
+    """
+    is_float = image.dtype.kind == "f"
+    reach = RADIUS + len(kernel) // 2
+    extended = np.pad(image, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), "symmetric")
+    strips = []
+    for near, outside in ((np.s_[:reach], np.s_[:RADIUS]), (np.s_[-reach:], np.s_[-RADIUS:])):
+        for every in ((), (np.s_[:],)):  # above or below; left or right
+            strip = extended[(*every, near)]
+            blurred = convolve(strip if is_float else from_integers(strip), kernel)
+            strips.append(((*every, outside), blurred[(*every, outside)]))
+    for outside, strip in strips:
+        extended[outside] = strip if is_float else to_integers(strip, image.dtype)
+    return extended

@@ -50,15 +50,19 @@ class Blur:
     angle: float = 0.0
     noise: float = 0.0
 
-    def inverse(self):
-        """Return the filter that undoes it, (K, K): see `inverse_filter`.
+    def kernel(self):
+        """Return what is to be undone of it, a point-spread function (K, K).
 
-        Of a Gaussian it undoes a smaller one: how sharp the photograph was is not known to a
-        tenth, and what is undone too far rings, where a network sharpens what is left of a blur.
+        Of a Gaussian that is a smaller one: how sharp the photograph was is not known to a tenth,
+        and what is undone too far rings, where a network sharpens what is left of a blur.
         """
         if self.length:
-            return inverse_filter(motion_kernel(self.length, self.angle), self.noise)
-        return inverse_filter(gaussian_kernel(CAUTION * self.sigma), self.noise)
+            return motion_kernel(self.length, self.angle)
+        return gaussian_kernel(CAUTION * self.sigma)
+
+    def inverse(self):
+        """Return the filter that undoes it, (97, 97): see `inverse_filter`."""
+        return inverse_filter(self.kernel(), self.noise)
 
     def passed(self):
         """Return |K(f)|², (128, 128)."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_keras.data.blurs import RADIUS, convolve
+from gan_keras.data.blurs import RADIUS, convolve, extend_blurred
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
 from gan_keras.loading import load
@@ -130,15 +130,17 @@ class Enhancer:
         colours = samples.shape[2]
         if self.masked:
             samples = np.dstack([samples, _known(mask, samples)])
-        height, width = (self.scale * side for side in image.shape[:2])
-        result = np.empty((height, width, colours), samples.dtype)
-        function, field = self._window, self._field
+        function, field, border = self._window, self._field, 0
         blur = estimate_blur(samples) if self.deblurs else NOTHING
         if blur != NOTHING:
-            function = partial(function, undo=blur.inverse())
+            samples = extend_blurred(samples, blur.kernel())
+            function, border = partial(function, undo=blur.inverse()), RADIUS
             field += 2 * RADIUS
+        height, width = (self.scale * side for side in samples.shape[:2])
+        result = np.empty((height, width, colours), samples.dtype)
         apply_tiled(function, samples, result, field, self._stride, on_tile=on_tile)
-        return result.reshape(height, width, *image.shape[2:])
+        result = result[border : height - border, border : width - border]
+        return result.reshape(*result.shape[:2], *image.shape[2:])
 
     def _window(self, samples, undo=None):
         """Restore a window, with its mask as last channel where there is one, in its own type.
