@@ -54,13 +54,15 @@ ENHANCERS = {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": [
             {"name": "gaussian_blur", "sigma": (0.3, 2.2), "chance": 0.4},
-            {"name": "gaussian_noise", "sigma": (0, 50), "grey": 0.2, "chance": 0.6},
+            {**_DENOISER["degradation"], "sigma": (0, 50), "chance": 0.6},
             {"name": "jpeg", "quality": (5, 95), "chance": 0.6},
         ],
-        "start_from": "denoise",  # of this size
-        "network": {"filters": (64, 64), "blocks": (4, 2)},
+        "start_from": "denoise",
+        "network": _DENOISER["network"],
+        **_MUON,
         "learning_rate": 1e-3,
-        "epochs": 8,
+        "epochs": 5,
+        "augment": "tints",
     },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
