@@ -139,7 +139,7 @@ class Enhancer:
         height, width = (self.scale * side for side in samples.shape[:2])
         result = np.empty((height, width, colours), samples.dtype)
         apply_tiled(function, samples, result, field, self._stride, on_tile=on_tile)
-        result = result[border : height - border, border : width - border]
+        result = np.ascontiguousarray(result[border : height - border, border : width - border])
         return result.reshape(*result.shape[:2], *image.shape[2:])
 
     def _window(self, samples, undo=None):

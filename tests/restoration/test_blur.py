@@ -7,7 +7,7 @@ from scipy import ndimage
 from gan_keras.data.blurs import gaussian_kernel, motion_kernel
 from gan_keras.data.degradations import gaussian_noise
 from gan_keras.data.photos import Photographs, photo_paths
-from gan_keras.data.ranges import from_uint8, to_integers, to_uint8
+from gan_keras.data.ranges import from_integers, from_uint8, to_integers, to_uint8
 from gan_keras.networks.restorer import build_deblurrer, build_restorer
 from gan_keras.restoration.blur import NOTHING, SIDE, estimate_blur, power_spectrum
 from gan_keras.restoration.enhancer import Enhancer
@@ -89,3 +89,13 @@ def test_strength_is_of_the_whole_change():
     full, half = (Enhancer(network, strength=s)(spoilt).astype(float) for s in (1, 0.5))
     np.testing.assert_array_equal(Enhancer(network, strength=0)(spoilt), spoilt)
     np.testing.assert_allclose(half, (full + spoilt) / 2, atol=1)
+
+
+def test_grey_and_16_bits_are_sharpened_alike():
+    spoilt = spoil(PHOTOGRAPHS[1][:200, :190], motion_kernel(10, 120), 1).mean(-1)
+    enhancer = Enhancer(build_deblurrer(filters=(4,), blocks=(1,)))
+    expected = enhancer(spoilt)
+    assert expected.shape == spoilt.shape and np.abs(expected - spoilt).max() > 0.2
+    found = enhancer(to_integers(spoilt, np.uint16))
+    assert found.dtype == np.uint16 and found.flags.c_contiguous
+    np.testing.assert_allclose(from_integers(found), np.clip(expected, -1, 1), atol=0.02)
