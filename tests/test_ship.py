@@ -11,7 +11,7 @@ from gan_keras import loading
 from gan_keras.errors import UserError
 from gan_keras.evaluation import measure
 from gan_keras.networks.restorer import build_restorer
-from gan_keras.recipes import get_recipe
+from gan_keras.recipes import RECIPES, get_recipe
 from gan_keras.training import run
 
 
@@ -48,6 +48,22 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     measure(["super-resolve"], say=table.append)
     assert table[0] == "photos: {'name': 'downsample', 'factor': 4}"
     assert table[1].startswith("means over 2 photographs")
+
+
+def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path, monkeypatch):
+    for name in ("denoise-first", "denoise"):
+        small = get_recipe(name).replace(data=str(photo_folder), crop=32, batch_size=2)
+        small = small.replace(network={"filters": (2,), "blocks": (1,)})
+        monkeypatch.setitem(RECIPES, name, small.replace(steps_per_epoch=2, epochs=1))
+    run.train(RECIPES["denoise"], tmp_path / "denoise", "float32", say=lambda line: None)
+    ship.main(tmp_path / "denoise", "denoise", "all of it", "none", str(photo_folder))
+    card = json.loads((weights / "denoise.json").read_text())
+    assert card["before"]["recipe"]["name"] == "denoise-first"
+    assert len(card["before"]["curve"]["loss"]) == 1
+    text = (weights / "denoise.md").read_text()
+    assert "before that: `denoise-first`, 1 epochs of 2 steps" in text
+    assert card["before"]["recipe"]["data"] == photo_folder.name
+    assert not ship.training_before(tmp_path / "auto", "denoise")  # ships, with its own card
 
 
 def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, monkeypatch):

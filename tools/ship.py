@@ -78,7 +78,7 @@ def _functional(vae):
 
 def write_card(run, name, settings, results, words):
     """Write NAME.json and NAME.md; `words` holds what a person has to say."""
-    curve = read_metrics(Path(run) / "metrics.csv")
+    curve = _curve(run)
     card = {"name": name, **settings, "seconds": curve["seconds"][-1], "results": results}
     card |= {"curve": curve, **words}
     (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
@@ -99,6 +99,7 @@ def card_for_people(card):
         f"- to train it: `gan-keras train {recipe['name']} --data {folder}`; to measure it: "
         f"`gan-keras evaluate {name} --data {folder}`",
         f"- training: {card['seconds'] / 60:.0f} minutes on {card['device']}; {card['runtime']}",
+        *_before(card),
         f"- versions: {', '.join(f'{k} {v}' for k, v in card['versions'].items())}",
         f"- bad at: {card['bad_at']}",
         *_interpolation(card),
@@ -114,6 +115,30 @@ def card_for_people(card):
         *(["What was tried:", "", *card["tried"], ""] if card.get("tried") else []),
     ]
     return "\n".join(lines)
+
+
+def training_before(run, start):
+    """Return what a card says of the run beside this one that it fine-tuned and that ships not."""
+    folder = Path(run).parent / start
+    if (WEIGHTS / f"{start}.json").exists() or not (folder / "metrics.csv").exists():
+        return {}
+    recipe = json.loads((folder / "settings.json").read_text())["recipe"]
+    recipe |= {"name": start, "data": Path(recipe["data"]).name}
+    return {"recipe": recipe, "curve": _curve(folder)}
+
+
+def _curve(run):
+    return read_metrics(Path(run) / "metrics.csv")
+
+
+def _before(card):
+    if not card.get("before"):
+        return []
+    recipe, curve = card["before"]["recipe"], card["before"]["curve"]
+    return [
+        f"- before that: `{recipe['name']}`, {recipe['epochs']} epochs of "
+        f"{recipe['steps_per_epoch']} steps, {curve['seconds'][-1] / 60:.0f} minutes"
+    ]
 
 
 def _interpolation(card):
@@ -139,6 +164,7 @@ def main(run, name, bad_at, licence="", evaluate_on=None, tried=None, share=1.0)
     settings["data"]["name"] = Path(settings["data"]["name"]).name
     settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
     start, share = settings["recipe"]["start_from"], words["share"]
+    words["before"] = training_before(run, start) if start else {}
     if not 0 < share <= 1 or (share < 1 and not start):
         raise UserError(f"share {share:g}: from 0 to 1 of the way from what the run fine-tuned")
     network = inference_network(run, Recipe(**settings["recipe"]))
