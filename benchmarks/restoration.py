@@ -236,8 +236,10 @@ def main():
         weights_file()
     except UserError as error:
         judged, missing = False, f"{missing}; {error}: its distances are left out"
+    # a table names the folder, not the place where one machine has it
+    command = [Path(word).name if word == args.folder else word for word in sys.argv]
     lines = [
-        f"# {' '.join(['python', *sys.argv])}",
+        f"# {' '.join(['python', *command])}",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}; {len(photographs)} photographs; {platform.machine()}, "
         f"{os.cpu_count()} cores, load {load_at_start:.2f} at the start; Keras "
