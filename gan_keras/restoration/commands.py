@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
 from gan_keras.errors import UserError
@@ -100,9 +100,11 @@ def _enhance(args):
     options = {"unit": "photo", "desc": "enhance", "disable": None, "bar_format": line}
     with tqdm(total=len(jobs), **options) as bar:
         try:
-            failed = [reason for reason in pool.map(restore, jobs.items()) if reason]
+            futures = [pool.submit(restore, job) for job in jobs.items()]
+            reasons = {future: future.result() for future in as_completed(futures)}
         finally:  # after Ctrl-C only what has begun is finished
             pool.shutdown(cancel_futures=True)
+    failed = [reasons[future] for future in futures if reasons[future]]
     if failed and len(failed) == len(jobs):
         raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
     for reason in failed:
