@@ -14,49 +14,18 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from gan_keras.data.blurs import convolve, gaussian_kernel, inverse_filter, motion_kernel
+from gan_keras.data.blurs import (
+    RADIUS,
+    convolve,
+    extend_blurred,
+    gaussian_kernel,
+    inverse_filter,
+    motion_kernel,
+)
+from gan_keras.data.noise import gaussian_noise, poisson_noise
 from gan_keras.data.parameters import check_name, check_value, draw
-from gan_keras.data.ranges import GREY_LEVEL, from_uint8, from_unit, to_uint8, to_unit
+from gan_keras.data.ranges import from_uint8, from_unit, to_uint8, to_unit
 from gan_keras.errors import UserError
-
-
-def gaussian_noise(image, generator, *, sigma=25, grey=0, clipped=0):
-    r"""Add white Gaussian noise, y = x + n with n ~ N(0, σ²).
-
-    Not clipped to [-1, 1]: clipping shrinks the noise in blacks and whites, and biases it.
-    Unclipped, the squared error is σ² everywhere and doing nothing has a PSNR of
-    20·log₁₀(255/σ), 20.17 dB at σ = 25. (A table that clips every output shows a little more.)
-
-    Args:
-        image: float32 (H, W, C) in [-1, 1].
-        generator: Source of randomness.
-        sigma: σ in 8-bit grey levels, ≥ 0; or a pair.
-        grey: Chance that all channels get the same noise, as a grey photograph has it, 0 to 1.
-        clipped: Chance that the result is clipped all the same, as a file clips it, 0 to 1.
-    """
-    scale = np.float32(draw(generator, "sigma", sigma) * GREY_LEVEL)
-    same = draw(generator, "grey", grey) and generator.random() < grey
-    channels = 1 if same else image.shape[-1]
-    noise = generator.standard_normal((*image.shape[:-1], channels), dtype=np.float32)
-    image = image + scale * noise
-    clip = draw(generator, "clipped", clipped) and generator.random() < clipped
-    return np.clip(image, -1, 1) if clip else image
-
-
-def poisson_noise(image, generator, *, peak=100):
-    """Add photon (shot) noise: a sensor counts whole photons.
-
-    With white = 1 and black = 0, the mean is the signal and the variance is signal/peak. Not
-    clipped: a white pixel collects more than `peak` photons about half of the time.
-
-    Args:
-        image: float32 (H, W, C) in [-1, 1].
-        generator: Source of randomness.
-        peak: Mean number of photons in a white pixel, ≥ 1; or a pair.
-    """
-    peak = draw(generator, "peak", peak)
-    photons = generator.poisson(np.maximum(to_unit(image), 0) * peak)
-    return from_unit(photons / peak).astype(np.float32)
 
 
 def gaussian_blur(image, generator, *, sigma=2.0):
@@ -89,7 +58,7 @@ def motion_blur(image, generator, *, length=9.0, angle=(0.0, 180.0)):
     return blurred
 
 
-def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), undone=0):
+def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), undone=0, framed=0):
     """Blur by a Gaussian or along a line, and add noise: what `deblur` learns from.
 
     An enhancer first takes the blur out, as it estimates it, by `inverse_filter`: so does `undone`.
@@ -101,10 +70,13 @@ def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), u
         length: Of the line in pixels, in any direction, ≥ 0; or a pair.
         noise: σ of the noise in grey levels, ≥ 0; or a pair.
         undone: Chance that the blur is taken out again, 0 to 1.
+        framed: Chance that the filter does not see the outer 48 pixels, as at a photograph's
+            border, where `extend_blurred` replaces them, 0 to 1; a smaller image is all seen.
     """
     sigma, length = draw(generator, "sigma", sigma), draw(generator, "length", length)
     noise, angle = draw(generator, "noise", noise), generator.uniform(0, 180)
-    moved, undo = generator.random(2) < (0.5, draw(generator, "undone", undone))
+    chances = 0.5, draw(generator, "undone", undone), draw(generator, "framed", framed)
+    moved, undo, frame = generator.random(3) < chances
     a, b, c = generator.standard_normal(3)
     if moved:
         kernel = motion_kernel(length, angle)
@@ -112,7 +84,11 @@ def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), u
     else:
         kernel, guess = gaussian_kernel(sigma), gaussian_kernel(max(sigma + 0.08 * a, 0))
     image = gaussian_noise(convolve(image, kernel), generator, sigma=noise)
-    return convolve(image, inverse_filter(guess, noise * 1.3**c)) if undo else image
+    if not undo:
+        return image
+    if frame and min(image.shape[:2]) > 2 * RADIUS:
+        image = extend_blurred(image[RADIUS:-RADIUS, RADIUS:-RADIUS], guess)
+    return convolve(image, inverse_filter(guess, noise * 1.3**c))
 
 
 def downsample(image, generator, *, factor=4):

@@ -53,15 +53,22 @@ ENHANCERS = {
     "auto": {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": [
-            {"name": "gaussian_blur", "sigma": (0.3, 2.2), "chance": 0.4},
-            {**_DENOISER["degradation"], "sigma": (0, 50), "chance": 0.6},
-            {"name": "jpeg", "quality": (5, 95), "chance": 0.6},
+            {"name": "gaussian_blur", "sigma": (0.3, 2.5), "chance": 0.5},
+            {
+                "one_of": [
+                    {**_DENOISER["degradation"], "sigma": (0, 50)},
+                    {**_DENOISER["degradation"], "sigma": (0, 50)},
+                    {**_DENOISER["degradation"], "sigma": (0, 8)},  # blur shows in little noise
+                ],
+                "chance": 0.6,
+            },
+            {"name": "jpeg", "quality": (5, 95), "chance": 0.5},
         ],
         "start_from": "denoise",
         "network": _DENOISER["network"],
         **_MUON,
         "learning_rate": 1e-3,
-        "epochs": 5,
+        "epochs": 10,
         "augment": "tints",
     },
     "inpaint": {
@@ -73,15 +80,15 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": {"name": "blurred", "undone": 0.85},
-        "start_from": "denoise-first",
+        "degradation": {"name": "blurred", "undone": 0.85, "framed": 0.3},
+        "start_from": "denoise",
         "network": {"builder": "build_deblurrer", **_DENOISER["network"]},
         **_MUON,
         "learning_rate": 1e-3,
-        "epochs": 4,
+        "epochs": 6,
         "crop": 128,
         "batch_size": 4,
-        "margin": 32,  # an inverse filter is wide
+        "margin": 48,  # an inverse filter is wide
     },
     "denoise-realism": {
         "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",
