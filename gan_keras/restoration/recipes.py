@@ -29,7 +29,7 @@ _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow
 
 ENHANCERS = {
     "denoise-first": {
-        "title": "What `denoise` and `deblur` go on from: a blind denoiser (σ from 0 to 55)",
+        "title": "What `denoise` goes on from: a blind denoiser (σ from 0 to 55)",
         **_DENOISER,
         **_MUON,
         "learning_rate": 1.2e-3,
