@@ -14,14 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from gan_keras.data.blurs import (
-    RADIUS,
-    convolve,
-    extend_blurred,
-    gaussian_kernel,
-    inverse_filter,
-    motion_kernel,
-)
+from gan_keras.data.blurs import convolve, gaussian_kernel, inverse_filter, motion_kernel
 from gan_keras.data.noise import gaussian_noise, poisson_noise
 from gan_keras.data.parameters import check_name, check_value, draw
 from gan_keras.data.ranges import from_uint8, from_unit, to_uint8, to_unit
@@ -58,7 +51,7 @@ def motion_blur(image, generator, *, length=9.0, angle=(0.0, 180.0)):
     return blurred
 
 
-def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), undone=0, framed=0):
+def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), undone=0):
     """Blur by a Gaussian or along a line, and add noise: what `deblur` learns from.
 
     An enhancer first takes the blur out, as it estimates it, by `inverse_filter`: so does `undone`.
@@ -70,13 +63,10 @@ def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), u
         length: Of the line in pixels, in any direction, ≥ 0; or a pair.
         noise: σ of the noise in grey levels, ≥ 0; or a pair.
         undone: Chance that the blur is taken out again, 0 to 1.
-        framed: Chance that the filter does not see the outer 48 pixels, as at a photograph's
-            border, where `extend_blurred` replaces them, 0 to 1; a smaller image is all seen.
     """
     sigma, length = draw(generator, "sigma", sigma), draw(generator, "length", length)
     noise, angle = draw(generator, "noise", noise), generator.uniform(0, 180)
-    chances = 0.5, draw(generator, "undone", undone), draw(generator, "framed", framed)
-    moved, undo, frame = generator.random(3) < chances
+    moved, undo = generator.random(2) < (0.5, draw(generator, "undone", undone))
     a, b, c = generator.standard_normal(3)
     if moved:
         kernel = motion_kernel(length, angle)
@@ -84,11 +74,7 @@ def blurred(image, generator, *, sigma=(0.5, 3), length=(3, 20), noise=(0, 4), u
     else:
         kernel, guess = gaussian_kernel(sigma), gaussian_kernel(max(sigma + 0.08 * a, 0))
     image = gaussian_noise(convolve(image, kernel), generator, sigma=noise)
-    if not undo:
-        return image
-    if frame and min(image.shape[:2]) > 2 * RADIUS:
-        image = extend_blurred(image[RADIUS:-RADIUS, RADIUS:-RADIUS], guess)
-    return convolve(image, inverse_filter(guess, noise * 1.3**c))
+    return convolve(image, inverse_filter(guess, noise * 1.3**c)) if undo else image
 
 
 def downsample(image, generator, *, factor=4):

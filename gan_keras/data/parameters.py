@@ -19,13 +19,12 @@ _LIMITS = {  # parameter -> lowest and highest value
     "grey": (0, 1),
     "clipped": (0, 1),
     "undone": (0, 1),
-    "framed": (0, 1),
     "count": (0, math.inf),
     "width": (0.25, math.inf),  # scratches are drawn on a grid of quarter pixels
     "exposure": (-20, 20),
 }
 _WHOLE = {"factor", "quality", "count"}  # take whole numbers
-_FIXED = {"factor", "chance", "grey", "clipped", "undone", "framed"}  # no pairs: sizes, chances
+_FIXED = {"factor", "chance", "grey", "clipped", "undone"}  # no pairs: sizes, chances
 
 
 def check_name(kind, name, valid):

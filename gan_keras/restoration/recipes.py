@@ -25,11 +25,16 @@ _DENOISER = {
     "network": {"filters": (96,), "blocks": (8,)},  # at 1/2: weights at 1/4 and 1/8 do less
     "degradation": {"name": "gaussian_noise", "sigma": (0, 55), "grey": 0.2, "clipped": 0.5},
 }
+_NOISY = [  # much blur cannot be told under much noise: to expect it would cost 0.2 dB
+    {"name": "gaussian_blur", "sigma": (0.3, 1.2), "chance": 0.2},
+    {**_DENOISER["degradation"], "sigma": (0, 50), "chance": 0.65},
+    {"name": "jpeg", "quality": (5, 95), "chance": 0.5},
+]
 _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
 
 ENHANCERS = {
     "denoise-first": {
-        "title": "What `denoise` goes on from: a blind denoiser (σ from 0 to 55)",
+        "title": "What `denoise` and `deblur` go on from: a blind denoiser (σ from 0 to 55)",
         **_DENOISER,
         **_MUON,
         "learning_rate": 1.2e-3,
@@ -50,8 +55,8 @@ ENHANCERS = {
         "degradation": _QUARTER,
         **_SHARP,
     },
-    "auto": {
-        "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
+    "auto-first": {
+        "title": "What `auto` goes on from: much blur, also under noise",
         "degradation": [
             {"name": "gaussian_blur", "sigma": (0.3, 2.5), "chance": 0.5},
             {
@@ -71,6 +76,26 @@ ENHANCERS = {
         "epochs": 10,
         "augment": "tints",
     },
+    "auto": {
+        "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
+        "degradation": {
+            "one_of": [
+                [
+                    {"name": "gaussian_blur", "sigma": (0.3, 2.5)},
+                    {"name": "gaussian_noise", "sigma": (0, 8), "chance": 0.6},
+                    {"name": "jpeg", "quality": (5, 95), "chance": 0.4},
+                ],
+                _NOISY,
+                _NOISY,
+            ]
+        },
+        "start_from": "auto-first",
+        "network": _DENOISER["network"],
+        **_MUON,
+        "learning_rate": 8e-4,
+        "epochs": 5,
+        "augment": "tints",
+    },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
         "network": {"builder": "build_inpainter", "filters": (64, 64), "blocks": (4, 2)},
@@ -80,15 +105,15 @@ ENHANCERS = {
     },
     "deblur": {
         "title": "Sharpens what was out of focus or moved; ships as `deblur`",
-        "degradation": {"name": "blurred", "undone": 0.85, "framed": 0.3},
-        "start_from": "denoise",
+        "degradation": {"name": "blurred", "undone": 0.85},
+        "start_from": "denoise-first",
         "network": {"builder": "build_deblurrer", **_DENOISER["network"]},
         **_MUON,
         "learning_rate": 1e-3,
-        "epochs": 6,
+        "epochs": 4,
         "crop": 128,
         "batch_size": 4,
-        "margin": 48,  # an inverse filter is wide
+        "margin": 32,  # an inverse filter is wide
     },
     "denoise-realism": {
         "title": "`denoise` fine-tuned against a PatchGAN: the other end of its dial",
@@ -96,6 +121,7 @@ ENHANCERS = {
         **_DENOISER,
         "discriminator": _JUDGE,
         **_REALISM,
+        "algorithm_settings": {**_REALISM["algorithm_settings"], "l1_weight": 2.0},
     },
     "super-resolve-realism": {
         "title": "`super-resolve` fine-tuned against a PatchGAN: the other end of its dial",

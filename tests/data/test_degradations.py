@@ -168,22 +168,6 @@ def test_what_is_undone_is_nearer_to_the_sharp_image():
     assert np.mean(gains) > 2
 
 
-def test_a_framed_image_is_not_seen_beyond_its_border():
-    image = texture(160)
-    other = np.pad(image[24:-24, 24:-24], ((24, 24), (24, 24), (0, 0)), constant_values=1)
-    sizes = {"sigma": 2, "length": 15, "noise": 0, "undone": 1}
-    for seed in range(4):
-        framed, seen = (
-            [blurred(x, generator(seed), **sizes, framed=framed) for x in (image, other)]
-            for framed in (1, 0)
-        )
-        assert framed[0].shape == image.shape
-        np.testing.assert_allclose(*framed, atol=1e-5)  # 24 pixels are more than either radius
-        assert np.abs(seen[0] - seen[1])[48:-48, 48:-48].max() > 1e-4
-    small = [blurred(texture(96), generator(), undone=1, framed=framed) for framed in (1, 0)]
-    np.testing.assert_array_equal(*small)
-
-
 def test_motion_blur_reflects_borders():
     image = texture(16, 1)
     mirrored = np.pad(image, ((8, 8), (8, 8), (0, 0)), "symmetric")

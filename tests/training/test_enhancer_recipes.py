@@ -160,11 +160,11 @@ def test_what_ships_for_something_else_is_no_start(fine_tuning, tmp_path, key):
 
 
 def test_a_deblurrer_takes_over_from_a_denoiser_and_keeps_its_name(fine_tuning, tmp_path):
-    recipe, (_, network) = RECIPES["deblur"].replace(learning_rate=1e-30), fine_tuning
+    recipe = RECIPES["deblur"].replace(learning_rate=1e-30)
     train(recipe, tmp_path / "deblur", "float32", say=lambda line: None)
-    last = loading.load(tmp_path / "deblur")
-    assert (network.name, last.name) == ("restorer", DEBLURRER)
-    for a, b in zip(network.get_weights(), last.get_weights(), strict=True):
+    first, last = (loading.load(tmp_path / name) for name in ("denoise-first", "deblur"))
+    assert (first.name, last.name) == ("restorer", DEBLURRER)
+    for a, b in zip(first.get_weights(), last.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-20)
 
 
