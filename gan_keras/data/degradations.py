@@ -231,7 +231,7 @@ def build_degradation(specification):
     Args:
         specification: {"name": "gaussian_noise", "sigma": (5, 50)}; or {"one_of": […]}, of which
             each is as likely; either may have a "chance", of 0 to 1, to be applied at all. Or a
-            list of such dictionaries, applied in order.
+            list of such dictionaries, applied in order; `one_of` chooses among lists too.
 
     Returns:
         A picklable callable (image, generator).
