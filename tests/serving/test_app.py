@@ -1,6 +1,7 @@
 """The page as a visitor has it: the server in a process of its own, used with Chromium."""
 
 import functools
+import http.client
 import importlib.util
 import json
 import os
@@ -115,9 +116,15 @@ def shown(page, place, count=1):
     return [fetched(address) for address in addresses]
 
 
-@functools.cache  # an address is of one content: to ask for it again while Gradio writes it fails
+@functools.cache  # an address is of one content, which Gradio may be writing once more just now
 def fetched(address):
-    return np.asarray(Image.open(urllib.request.urlopen(address)))
+    def whole():
+        try:
+            return [np.asarray(Image.open(urllib.request.urlopen(address)))]
+        except (OSError, http.client.IncompleteRead):
+            return None
+
+    return wait_for(whole, 10, address)[0]
 
 
 def choose(page, label, option):
