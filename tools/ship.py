@@ -45,8 +45,9 @@ def to_float16(path):
             if isinstance(item, h5py.Dataset):
                 values = item[()]
                 half = values.astype(np.float16) if values.dtype == np.float32 else values
-                whole = {"chunks": half.shape, "compression": "gzip", "shuffle": True}
-                packed = whole if half.size > 1000 else {}
+                packed = {}
+                if half.size > 1000:  # a smaller one would grow by the index of its chunk
+                    packed = {"chunks": half.shape, "compression": "gzip", "shuffle": True}
                 written = target.create_dataset(name, data=half, **packed)
             else:
                 written = target.require_group(name)
