@@ -211,7 +211,8 @@ def test_startup_times_what_the_commands_take(monkeypatch, tmp_path):
     found = run_main("startup", monkeypatch, tmp_path)
     empty, help = (found[name]["values"] for name in ("an empty Python", "gan-keras --help"))
     restored = found["first restored photograph, 1 MP"]["values"]
-    assert min(empty) < min(help) < min(restored)
+    # 0.06 s, 0.07 s and 7 s: the first two are too near each other for a busy machine.
+    assert 0 < min(empty) < min(restored) / 10 and 0 < min(help) < min(restored) / 10
 
 
 @pytest.mark.slow
