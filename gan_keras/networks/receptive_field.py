@@ -21,6 +21,7 @@ _POINTWISE = [
     "Dropout",
     "Identity",
 ]
+_SLIDING = ["Conv2D", "SpectralConv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D"]
 _RESIZED = {"nearest": 0, "bilinear": 1, "bicubic": 3}  # pixels read a side, less one
 
 
@@ -53,7 +54,7 @@ def receptive_field(model):
             inputs = [reached[id(t)] for t in node.input_tensors if id(t) in reached]
             field = max((f for f, _ in inputs), default=1)
             jump = max((j for _, j in inputs), default=1)
-            if kind in ("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D"):
+            if kind in _SLIDING:
                 kernel = getattr(layer, "kernel_size", None) or layer.pool_size
                 dilation = getattr(layer, "dilation_rate", (1, 1))
                 field += max((k - 1) * d for k, d in zip(kernel, dilation, strict=True)) * jump

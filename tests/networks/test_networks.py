@@ -17,7 +17,11 @@ from gan_keras.networks.digits import (
     build_encoder,
     build_generator,
 )
-from gan_keras.networks.patchgan import build_detail_patchgan, build_patchgan
+from gan_keras.networks.patchgan import (
+    build_detail_patchgan,
+    build_patchgan,
+    build_residual_patchgan,
+)
 from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import build_restorer
 from gan_keras.networks.unet import build_unet
@@ -297,6 +301,38 @@ def test_the_detail_judge_sees_detail_and_no_level(randomise):
     assert np.abs(network([degraded + 0.25, image]) - logits).max() > 1e-2
     flat = np.broadcast_to(image.mean(axis=(1, 2), keepdims=True), image.shape)
     assert np.abs(network([degraded, flat]) - logits).max() > 1e-2
+
+
+def test_the_residual_judge_sees_what_was_taken_away_and_detail(randomise):
+    """And the size of its kernels says nothing."""
+    network = randomise(build_residual_patchgan(base_filters=4))
+    assert receptive_field(network) == (30, 4)
+    degraded, image = inputs_of([(1, 32, 40, 3), (1, 32, 40, 3)])
+    logits = np.array(network([degraded, image]))
+    assert logits.shape == (1, 8, 10, 1)
+    np.testing.assert_allclose(network([degraded + 0.25, image + 0.25]), logits, atol=1e-4)
+    for other in ([degraded, image + 0.25], [degraded + image, image + image]):  # level; detail
+        assert np.abs(network(other) - logits).max() > 1e-3
+    for layer in network.layers:
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(10 * layer.kernel)  # the spectral norm takes it away again
+    np.testing.assert_allclose(network([degraded, image]), logits, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("build", "even"), [(build_residual_patchgan, True), (build_detail_patchgan, False)]
+)
+def test_a_judge_without_strides_asks_for_no_checkerboard(build, even):
+    """On flat images each phase of the grid gets the same gradient, or another one."""
+    keras.utils.set_random_seed(0)
+    network = build(base_filters=8)
+    degraded, image = tf.zeros((1, 96, 96, 3)), tf.fill((1, 96, 96, 3), 0.5)
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        mean = tf.reduce_mean(network([degraded, image]))
+    gradient = tape.gradient(mean, image).numpy()[0, 40:56, 40:56]
+    unevenness = np.ptp(gradient, axis=(0, 1)).max() / np.abs(gradient).max()
+    assert unevenness < 1e-4 if even else unevenness > 0.5
 
 
 def test_a_patchgan_of_smaller_photographs_sees_their_pixels_repeated(randomise):
