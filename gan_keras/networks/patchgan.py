@@ -76,11 +76,11 @@ def build_residual_patchgan(image_shape=(None, None, 3), base_filters=32, downsa
         x ─ 8·(x − its 3×3 mean) ────┘      ─ Conv 3×3, LeakyReLU ─ Conv 3×3 ─ logits
 
     Of a photograph with noise y − x is the noise alone, of its restoration also the texture that
-    was lost: beside `denoise`, after 500 steps at 5e-4, patches are read right in 86 of 100
-    cases, by `build_detail_patchgan` in 73. What decides a game is how dear it is to deceive a
-    judge. A strided one is deceived by a faint checkerboard, to which its gradient leads (Odena
-    et al. 2016), and a steep one by any faint pattern: so means take the place of strides, and
-    the norm of all convolutions is spectral (Miyato et al. 2018). The first one is 5×5.
+    was lost: after 500 steps beside `denoise`, for σ from 0 to 55, patches are read right in 86
+    of 100 cases, by `build_detail_patchgan`, four times as large, in 78. What decides a game is
+    how dear it is to deceive a judge. Where there are strides a faint checkerboard does, to which
+    their gradient leads (Odena et al. 2016); where slopes are steep, any faint pattern. So means
+    take the place of strides, and norms are spectral (Miyato et al. 2018). The first kernel is 5×5.
 
     Args:
         image_shape: (height, width, channels) of both images; None leaves a side free.
