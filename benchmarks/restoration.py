@@ -125,13 +125,23 @@ def _luma(image):
 
 
 def peer(path):
-    """Load another model, degraded → restored, (1, H, W, 3) in [0, 1]: SavedModel or ONNX."""
+    """Load another model, degraded → restored in [0, 1], one of each: SavedModel or ONNX.
+
+    (1, H, W, 3), of ONNX also (1, 3, H, W); with a mask as fourth channel where pixels are lost.
+    """
     if Path(path).suffix == ".onnx":
         import onnxruntime
 
         session = onnxruntime.InferenceSession(path)
-        name = session.get_inputs()[0].name
-        return lambda image: from_unit(session.run(None, {name: to_unit(image)[None]})[0][0])
+        wanted = session.get_inputs()[0]
+        channels_first = wanted.shape[1] in (3, 4)
+
+        def restore_onnx(image):
+            planes = to_unit(image).transpose(2, 0, 1) if channels_first else to_unit(image)
+            (output, *_) = session.run(None, {wanted.name: planes[None]})
+            return from_unit(output[0].transpose(1, 2, 0) if channels_first else output[0])
+
+        return restore_onnx
     import tensorflow as tf
 
     serve = tf.saved_model.load(path).signatures["serving_default"]

@@ -150,9 +150,10 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
         keep: Whether to return the restored pictures too.
 
     Returns:
-        (rows, pictures): rows with `method`, `kind`, `psnr` (dB), `ssim`,
-        `seconds_per_megapixel` of the result, `parameters` and `photographs`, the number of them
-        that the means are over; and, with `keep`, {photograph: {method: picture, "target": …}}.
+        (rows, pictures): rows with `method`, `kind`, `psnr` (dB) and `psnr_spread`, its standard
+        deviation from photograph to photograph (0 of one), `ssim`, `seconds_per_megapixel` of the
+        result, `parameters` and `photographs`, the number of them that the means are over; and,
+        with `keep`, {photograph: {method: picture, "target": …}}.
 
     Raises:
         UserError: A picture is too small for SSIM, or its size is no multiple.
@@ -191,8 +192,10 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
     rows = []
     for name, (kind, _, parameters) in methods.items():
         means = dict(zip(columns, np.mean(values[name], axis=0).tolist(), strict=True))
+        count = len(values[name])
+        means["psnr_spread"] = float(np.std(values[name], axis=0, ddof=count > 1)[0])
         row = {"method": name, "kind": kind, **means, "parameters": int(parameters)}
-        rows.append(row | {"photographs": len(values[name])})
+        rows.append(row | {"photographs": count})
     return rows, pictures
 
 
@@ -257,17 +260,15 @@ def _print_tables(result, say):
             continue
         width = max(len(row["method"]) for row in rows)
         if kind == "photos":
-            say(
-                f"means over {rows[0]['photographs']} photographs; outputs clipped to 8 bits' range"
-            )
-            say(f"{'':{width}}  PSNR (dB)    SSIM   s/MP  parameters")
+            say(f"means of {rows[0]['photographs']} photographs, ± from one to another; clipped")
+            say(f"{'':{width}}     PSNR (dB)    SSIM   s/MP  parameters")
         for row in rows:
-            line = f"{row['method']:{width}}"
+            line = f"{row['method']:{width}}  "
             if kind == "photos":
-                line += f"  {row['psnr']:9.2f}  {row['ssim']:.4f}"
+                line += f"{row['psnr']:5.2f} ± {row['psnr_spread']:4.2f}  {row['ssim']:.4f}"
                 line += f" {row['seconds_per_megapixel']:6.2f} {row['parameters']:11,}"
             else:
-                line += f"  accuracy {row['accuracy']:.4f} on {row['images']:,} test images"
+                line += f"accuracy {row['accuracy']:.4f} on {row['images']:,} test images"
             say(line)
 
 

@@ -191,6 +191,16 @@ def test_enlargers_and_inpainters_are_measured_on_their_own_task(photo_folder, r
             assert by_method["Lanczos"] > by_method["do nothing"]
 
 
+def test_the_spread_is_the_standard_deviation_from_photograph_to_photograph():
+    target = np.zeros((16, 16, 3), np.float32)
+    pairs = [(str(shift), target + np.float32(shift), target) for shift in (0.2, 0.02)]
+    (row,), _ = photo_rows({}, pairs)
+    assert row["psnr"] == pytest.approx(30.0, abs=1e-3)  # 20 and 40 dB: errors of 2/10 and 2/100
+    assert row["psnr_spread"] == pytest.approx(200**0.5, abs=1e-3)
+    (row,), _ = photo_rows({}, pairs[:1])
+    assert row["psnr_spread"] == 0
+
+
 def test_the_table_has_the_measures_of_the_papers():
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 

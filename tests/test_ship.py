@@ -37,6 +37,15 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     card = json.loads((weights / "super_resolve.json").read_text())
     methods = [row["method"] for row in card["results"]["photos"]]
     assert methods == ["do nothing", "bicubic", "Lanczos", "super_resolve"]
+    assert np.std([row["psnr_spread"] for row in card["results"]["photos"]]) > 0
+    old = card | {"results": {"table": ["of another day"]}}
+    (weights / "super_resolve.json").write_text(json.dumps(old))
+    ship.measure_again("super_resolve", str(photo_folder))
+    again = json.loads((weights / "super_resolve.json").read_text())
+    pairs = zip(card["results"].pop("photos"), again["results"].pop("photos"), strict=True)
+    for before, after in pairs:
+        assert after["psnr"] == before["psnr"]
+    assert {**again, "results": 0} == {**card, "results": 0}
     text = (weights / "super_resolve.md").read_text()
     assert card["bad_at"] == "all of it" and "bicubic" in text
     assert text.endswith("What was tried:\n\na larger one: no better\n")
@@ -47,7 +56,7 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
     table = []  # with no more said, on the photographs that are always there
     measure(["super-resolve"], say=table.append)
     assert table[0] == "photos: {'name': 'downsample', 'factor': 4}"
-    assert table[1].startswith("means over 2 photographs")
+    assert table[1].startswith("means of 2 photographs")
 
 
 def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path, monkeypatch):
@@ -61,7 +70,8 @@ def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path,
     assert card["before"]["recipe"]["name"] == "denoise-first"
     assert len(card["before"]["curve"]["loss"]) == 1
     text = (weights / "denoise.md").read_text()
-    assert "before that: `denoise-first`, 1 epochs of 2 steps" in text
+    assert "before that: `denoise-first`, 1 epochs of 2 steps" in text and "it started" not in text
+    assert f"to measure it: `gan-keras evaluate denoise --data {photo_folder.name}`" in text
     assert card["before"]["recipe"]["data"] == photo_folder.name
     assert not ship.training_before(tmp_path / "auto", "denoise")  # ships, with its own card
 
@@ -84,6 +94,7 @@ def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, mo
         np.testing.assert_allclose(weight, 0.75 * first + 0.25 * last, rtol=1e-3, atol=1e-6)
     assert any(np.abs(a - b).max() > 1e-4 for a, b in zip(*ends, strict=True))
     text = (weights / "denoise_realism.md").read_text()
+    assert "it started from `denoise`, which has a card of its own" in text
     assert "0.25 of the way from `denoise`" in text and "MIT, like the code" in text
     for share in ("0", "1.5"):
         with pytest.raises(UserError, match="from 0 to 1 of the way"):

@@ -2,13 +2,14 @@
 
 Usage: python tools/ship.py RUN NAME "what it is bad at" ["licence note" ["photos to measure on"
        [file that says what was tried ["share"]]]]
+       python tools/ship.py again NAME ["photos to measure on"]
 
 A share below 1 ships weights that lie so far from those of the model that the run fine-tuned to its
 own (network interpolation: ESRGAN, Wang et al. 2018, §3.4). "" leaves an argument out.
 
 Writes gan_keras/weights/NAME.keras, which plain Keras loads, NAME.json (recipe, seed, versions,
 machine, minutes, curve, results) and NAME.md, the same for people. The results are measured on
-the shipped file, not on the run.
+the shipped file, not on the run; `again` measures what ships once more, and changes nothing else.
 """
 
 import io
@@ -82,20 +83,32 @@ def _functional(vae):
     return keras.Model(images, outputs, name="vae")
 
 
-def write_card(run, name, settings, results, words):
-    """Write NAME.json and NAME.md; `words` holds what a person has to say."""
-    curve = _curve(run)
-    card = {"name": name, **settings, "seconds": curve["seconds"][-1], "results": results}
-    card |= {"curve": curve, **words}
-    (WEIGHTS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
-    (WEIGHTS / f"{name}.md").write_text(card_for_people(card))
+def write_card(card):
+    """Write NAME.json and NAME.md."""
+    path = WEIGHTS / f"{card['name']}.json"
+    path.write_text(json.dumps(card, indent=1) + "\n")
+    path.with_suffix(".md").write_text(card_for_people(card))
+
+
+def measure_again(name, evaluate_on=None):
+    """Measure what ships as `name`, on its own data or other photographs, and renew its card."""
+    card = json.loads((WEIGHTS / f"{name}.json").read_text())
+    table = []
+    rows = measure([name], evaluate_on or None, say=table.append)
+    card["results"] = {"data": evaluate_on and Path(evaluate_on).name, "table": table, **rows}
+    if "classifiers" in rows:
+        card["results"]["test_accuracy"] = rows["classifiers"][0]["accuracy"]
+    write_card(card)
+    print("\n".join(table))
 
 
 def card_for_people(card):
     """Return a card, as its JSON file holds it, as Markdown."""
     name, recipe, data = card["name"], card["recipe"], card["data"]
     own = Path(data["name"]).name
-    folder = "FOLDER" if recipe["algorithm"] in ("restorer", "pix2pix") else own
+    photos = recipe["algorithm"] in ("restorer", "pix2pix")
+    folder = "FOLDER" if photos else own
+    measured = card["results"].get("data", None if photos else own)
     lines = [
         f"# {name}: {recipe['title']}",
         "",
@@ -103,7 +116,7 @@ def card_for_people(card):
         f"{recipe['steps_per_epoch']} steps, batch {recipe['batch_size']}",
         f"- data: {own}, {data['images']} images (sha256 {data['sha256']})",
         f"- to train it: `gan-keras train {recipe['name']} --data {folder}`; to measure it: "
-        f"`gan-keras evaluate {name} --data {folder}`",
+        f"`gan-keras evaluate {name}{f' --data {measured}' if measured else ''}`",
         f"- training: {card['seconds'] / 60:.0f} minutes on {card['device']}; {card['runtime']}",
         *_before(card),
         f"- versions: {', '.join(f'{k} {v}' for k, v in card['versions'].items())}",
@@ -111,6 +124,7 @@ def card_for_people(card):
         *_interpolation(card),
         f"- licence: {card['licence']}",
         f"- settings and training curve: `{name}.json`",
+        *(["- pictures, the worst first: [gallery](../../docs/gallery)"] if photos else []),
         "",
         "Measured on this file, on images that were not trained on:",
         "",
@@ -138,13 +152,15 @@ def _curve(run):
 
 
 def _before(card):
-    if not card.get("before"):
-        return []
-    recipe, curve = card["before"]["recipe"], card["before"]["curve"]
-    return [
-        f"- before that: `{recipe['name']}`, {recipe['epochs']} epochs of "
-        f"{recipe['steps_per_epoch']} steps, {curve['seconds'][-1] / 60:.0f} minutes"
-    ]
+    lines, start = [], card["recipe"].get("start_from")
+    if card.get("before"):
+        recipe, curve = card["before"]["recipe"], card["before"]["curve"]
+        start = recipe.get("start_from")
+        lines = [
+            f"- before that: `{recipe['name']}`, {recipe['epochs']} epochs of "
+            f"{recipe['steps_per_epoch']} steps, {curve['seconds'][-1] / 60:.0f} minutes"
+        ]
+    return lines + ([f"- it started from `{start}`, which has a card of its own"] if start else [])
 
 
 def _interpolation(card):
@@ -179,17 +195,17 @@ def main(run, name, bad_at, licence="", evaluate_on=None, tried=None, share=1.0)
     path = WEIGHTS / f"{name}.keras"
     network.save(path)
     to_float16(path)
-    write_card(run, name, settings, {"table": []}, words)  # it says what to measure on
-    table = []
-    rows = measure([name], evaluate_on or None, say=table.append)
-    results = {"table": table, **rows}
-    if "classifiers" in rows:
-        results["test_accuracy"] = rows["classifiers"][0]["accuracy"]
-    write_card(run, name, settings, results, words)
-    print("\n".join([f"{path}: {path.stat().st_size / 1e6:.2f} MB", *table]))
+    curve = _curve(run)
+    card = {"name": name, **settings, "seconds": curve["seconds"][-1], "results": {"table": []}}
+    write_card({**card, "curve": curve, **words})  # it says what to measure on
+    measure_again(name, evaluate_on)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
+    if len(sys.argv) in (3, 4) and sys.argv[1] == "again":
+        measure_again(*sys.argv[2:])
+    elif len(sys.argv) < 4:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    else:
+        main(*sys.argv[1:])

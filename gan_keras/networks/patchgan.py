@@ -72,20 +72,20 @@ def build_residual_patchgan(image_shape=(None, None, 3), base_filters=32, downsa
 
     ::
 
-        y − x ─ ·4 ───────────────── concat ─ [Conv 3×3, f·2^i, LeakyReLU, mean 2×2] × downsamplings
-        x ─ 8·(x − its 3×3 mean) ────┘      ─ Conv 3×3, LeakyReLU ─ Conv 3×3 ─ logits
+        4·(y − x) ───────────────── concat ─ [Conv, f·2^i, LeakyReLU, mean 2×2] × downsamplings
+        8·(x − its 3×3 mean) ────┘         ─ Conv, LeakyReLU ─ Conv ─ logits
 
-    Of a photograph with noise y − x is the noise alone, of its restoration also the texture that
-    was lost: after 500 steps beside `denoise`, for σ from 0 to 55, patches are read right in 86
-    of 100 cases, by `build_detail_patchgan`, four times as large, in 78. What decides a game is
-    how dear it is to deceive a judge. Where there are strides a faint checkerboard does, to which
-    their gradient leads (Odena et al. 2016); where slopes are steep, any faint pattern. So means
-    take the place of strides, and norms are spectral (Miyato et al. 2018). The first kernel is 5×5.
+    The first convolution is 5×5, the others are 3×3. Of a photograph with noise y − x is the noise
+    alone, of its restoration also the texture that was lost: after 500 steps beside `denoise`, for
+    σ from 0 to 55, it read 86 of 100 patches right, `build_detail_patchgan`, four times as large,
+    78. A generator should not be able to please it by faint patterns. The gradient of a strided
+    convolution is a checkerboard (Odena et al. 2016): here means take the place of strides. And
+    each kernel is divided by its spectral norm, which bounds the slope (Miyato et al. 2018).
 
     Args:
         image_shape: (height, width, channels) of both images; None leaves a side free.
-        base_filters: Channels after the first convolution; doubled at each one.
-        downsamplings: Halvings: with two each logit sees 30×30 pixels.
+        base_filters: Channels after the first convolution; twice as many after the next, and so on.
+        downsamplings: Halvings; with two each logit sees 30×30 pixels of x.
 
     Returns:
         A functional model, as `build_patchgan`.

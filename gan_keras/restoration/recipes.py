@@ -1,8 +1,8 @@
 """The enhancers' recipes, less what they have in common: plain data for `gan_keras.recipes`.
 
-Each is meant for a quarter of an hour to an hour on two cores. `auto` and `deblur` take over from
-a denoiser, whose features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of
-that name, as pix2pix, and ships as NAME_realism.
+Each is meant for an hour or less on two cores. `auto` and `deblur` take over from a denoiser, whose
+features serve them too. A NAME-realism fine-tunes NAME, or the shipped network of that name, as
+pix2pix, and ships as NAME_realism.
 """
 
 SUFFIX = "_realism"  # of the file in which the other end of a task's dial ships
@@ -18,7 +18,6 @@ _REALISM = {
     "epochs": 2,
     "algorithm_settings": {"l1_weight": 8.0, "average_decay": 0.99},
 }
-_JUDGE = {"builder": "build_detail_patchgan"}  # the plain one learns nothing for minutes
 _ENLARGING = {"builder": "build_super_resolver", "filters": 64, "blocks": 8}
 _QUARTER = {"name": "downsample", "factor": 4}
 _DENOISER = {
@@ -121,14 +120,19 @@ ENHANCERS = {
         **_DENOISER,
         "discriminator": {"builder": "build_residual_patchgan"},
         **_REALISM,
-        "discriminator_learning_rate": 2e-3,  # ten times less, and it stays at chance
+        "discriminator_learning_rate": 2e-3,
     },
     "super-resolve-realism": {
         "title": "`super-resolve` fine-tuned against a PatchGAN: the other end of its dial",
         "network": _ENLARGING,
         "degradation": _QUARTER,
         "start_from": "super-resolve",
-        "discriminator": {**_JUDGE, "base_filters": 32, "downsamplings": 3, "factor": 4},
+        "discriminator": {  # the plain one learns nothing for minutes
+            "builder": "build_detail_patchgan",
+            "base_filters": 32,
+            "downsamplings": 3,
+            "factor": 4,
+        },
         **_SHARP,
         **_REALISM,
     },

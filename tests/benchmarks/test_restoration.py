@@ -6,8 +6,10 @@ import shutil
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import restoration
+import tensorflow as tf
 from PIL import Image
 from realism import Judge
 from restoration_gallery import Gallery
@@ -16,6 +18,7 @@ from restoration_tasks import TASKS
 from gan_keras import Enhancer, loading
 from gan_keras.data.photo_files import images_in
 from gan_keras.data.photos import Photographs
+from gan_keras.data.ranges import from_unit, to_unit
 from gan_keras.errors import UserError
 from gan_keras.networks.restorer import build_restorer, build_super_resolver
 from gan_keras.restoration.blending import blend
@@ -96,6 +99,30 @@ def test_run_judges_and_collects(weights, photo_folder, tmp_path):
     gallery.draw(tmp_path / "new" / "sheet.png")
     sheet = np.asarray(Image.open(tmp_path / "new" / "sheet.png"))
     assert sheet.shape == (6 * (160 + 48 + 8) + 8, 5 * 168 + 8, 3)
+
+
+@pytest.mark.parametrize("layout", ["SavedModel", "NHWC", "NCHW"])
+def test_a_peer_gets_and_gives_0_to_1(layout, degraded, tmp_path):
+    """One that halves red alone, whatever its layout."""
+    factors = np.float32([0.5, 1, 1])
+    if layout == "SavedModel":
+        path, module = tmp_path / "peer", tf.Module()
+        signature = tf.TensorSpec((1, None, None, 3), tf.float32, name="pixels")
+        halve = tf.function(lambda pixels: {"halved": pixels * factors}, [signature])
+        tf.saved_model.save(module, str(path), {"serving_default": halve})
+    else:
+        path = tmp_path / "peer.onnx"
+        shape = (1, 3, None, None) if layout == "NCHW" else (1, None, None, 3)
+        infos = [onnx.helper.make_tensor_value_info(n, 1, shape) for n in ("pixels", "halved")]
+        factors = factors.reshape(1, 3, 1, 1) if layout == "NCHW" else factors
+        constant = onnx.numpy_helper.from_array(factors, "factors")
+        node = onnx.helper.make_node("Mul", ["pixels", "factors"], ["halved"])
+        graph = onnx.helper.make_graph([node], "peer", infos[:1], infos[1:], [constant])
+        opset = [onnx.helper.make_opsetid("", 17)]
+        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    restored = restoration.peer(str(path))(degraded)
+    wanted = from_unit(to_unit(degraded) * np.float32([0.5, 1, 1]))
+    np.testing.assert_allclose(restored, wanted, atol=1e-6)
 
 
 def test_a_model_of_another_task_is_one_line(weights, photo_folder, randomise):

@@ -81,6 +81,16 @@ BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
         [PHOTO] * 2,
         [(2, 16, 24, 1)],
     ),
+    "detail patchgan": (
+        lambda: build_detail_patchgan(base_filters=4, factor=2),
+        [(2, 16, 24, 3), PHOTO],
+        [(2, 8, 12, 1)],
+    ),
+    "residual patchgan": (
+        lambda: build_residual_patchgan(base_filters=4),
+        [PHOTO] * 2,
+        [(2, 8, 12, 1)],
+    ),
 }
 IDENTITIES = [
     lambda: build_restorer(filters=(4, 5, 6), blocks=(1, 1, 2)),
@@ -322,8 +332,8 @@ def test_the_residual_judge_sees_what_was_taken_away_and_detail(randomise):
 @pytest.mark.parametrize(
     ("build", "even"), [(build_residual_patchgan, True), (build_detail_patchgan, False)]
 )
-def test_a_judge_without_strides_asks_for_no_checkerboard(build, even):
-    """On flat images each phase of the grid gets the same gradient, or another one."""
+def test_strides_ask_for_a_checkerboard_and_means_do_not(build, even):
+    """Before training, of flat images, each phase of the grid gets the same gradient, or not."""
     keras.utils.set_random_seed(0)
     network = build(base_filters=8)
     degraded, image = tf.zeros((1, 96, 96, 3)), tf.fill((1, 96, 96, 3), 0.5)
