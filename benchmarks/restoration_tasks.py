@@ -94,7 +94,7 @@ def _noise(sigma):
 
 
 def _deconvolvers(balance, iterations):
-    """Return Wiener's filter and Richardson–Lucy, each with settings that were tried by hand for a blur.
+    """Return Wiener's filter and Richardson–Lucy, with settings tried by hand for a blur.
 
     Args:
         balance: Of Wiener's filter; 0.3 is right where a kernel has zeros, as a motion's has.

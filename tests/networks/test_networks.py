@@ -86,11 +86,6 @@ BUILDERS = {  # name: (build, shapes of the inputs, shapes of the outputs)
         [(2, 16, 24, 3), PHOTO],
         [(2, 8, 12, 1)],
     ),
-    "residual patchgan": (
-        lambda: build_residual_patchgan(base_filters=4),
-        [PHOTO] * 2,
-        [(2, 8, 12, 1)],
-    ),
 }
 IDENTITIES = [
     lambda: build_restorer(filters=(4, 5, 6), blocks=(1, 1, 2)),
@@ -313,8 +308,8 @@ def test_the_detail_judge_sees_detail_and_no_level(randomise):
     assert np.abs(network([degraded, flat]) - logits).max() > 1e-2
 
 
-def test_the_residual_judge_sees_what_was_taken_away_and_detail(randomise):
-    """And the size of its kernels says nothing."""
+def test_the_residual_judge_sees_what_was_taken_away_and_detail(randomise, tmp_path):
+    """And the size of its kernels says nothing; saved and loaded, it says the same."""
     network = randomise(build_residual_patchgan(base_filters=4))
     assert receptive_field(network) == (30, 4)
     degraded, image = inputs_of([(1, 32, 40, 3), (1, 32, 40, 3)])
@@ -323,10 +318,22 @@ def test_the_residual_judge_sees_what_was_taken_away_and_detail(randomise):
     np.testing.assert_allclose(network([degraded + 0.25, image + 0.25]), logits, atol=1e-4)
     for other in ([degraded, image + 0.25], [degraded + image, image + image]):  # level; detail
         assert np.abs(network(other) - logits).max() > 1e-3
+    network.save(tmp_path / "judge.keras")
+    np.testing.assert_array_equal(
+        keras.saving.load_model(tmp_path / "judge.keras")([degraded, image]), logits
+    )
     for layer in network.layers:
         if hasattr(layer, "kernel"):
             layer.kernel.assign(10 * layer.kernel)  # the spectral norm takes it away again
     np.testing.assert_allclose(network([degraded, image]), logits, atol=1e-4)
+
+
+def test_the_residual_judge_in_bfloat16_gives_logits_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network = build_residual_patchgan(base_filters=4)
+    assert network.get_layer("conv_0").compute_dtype == "bfloat16"
+    logits = network(inputs_of([PHOTO] * 2))
+    assert logits.dtype == "float32" and logits.shape == (2, 8, 12, 1)
 
 
 @pytest.mark.parametrize(
