@@ -136,6 +136,7 @@ def test_photographs(recipe, data=None, seed=42):
         yield Path(path).stem, degraded, target[: scale * height, : scale * width]
 
 
+@np.errstate(invalid="ignore")  # the spread of infinite PSNRs, of what was not degraded, is nan
 def photo_rows(enhancers, photographs, classics=None, keep=False):
     """Measure enhancers beside doing nothing and the classics.
 
@@ -192,10 +193,9 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
     rows = []
     for name, (kind, _, parameters) in methods.items():
         means = dict(zip(columns, np.mean(values[name], axis=0).tolist(), strict=True))
-        count = len(values[name])
-        means["psnr_spread"] = float(np.std(values[name], axis=0, ddof=count > 1)[0])
+        means["psnr_spread"] = float(np.std(values[name], 0, ddof=len(values[name]) > 1)[0])
         row = {"method": name, "kind": kind, **means, "parameters": int(parameters)}
-        rows.append(row | {"photographs": count})
+        rows.append(row | {"photographs": len(values[name])})
     return rows, pictures
 
 

@@ -199,6 +199,8 @@ def test_the_spread_is_the_standard_deviation_from_photograph_to_photograph():
     assert row["psnr_spread"] == pytest.approx(200**0.5, abs=1e-3)
     (row,), _ = photo_rows({}, pairs[:1])
     assert row["psnr_spread"] == 0
+    (row,), _ = photo_rows({}, [*pairs, ("untouched", target, target)])
+    assert np.isinf(row["psnr"]) and np.isnan(row["psnr_spread"])
 
 
 def test_the_table_has_the_measures_of_the_papers():
