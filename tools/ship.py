@@ -108,7 +108,7 @@ def card_for_people(card):
     own = Path(data["name"]).name
     photos = recipe["algorithm"] in ("restorer", "pix2pix")
     folder = "FOLDER" if photos else own
-    measured = card["results"].get("data", None if photos else own)
+    measured = card["results"].get("data") or ("" if photos else own)
     lines = [
         f"# {name}: {recipe['title']}",
         "",
