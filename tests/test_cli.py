@@ -393,7 +393,12 @@ def test_enhance_fills_in_what_is_marked_and_shows_what_changed(capfd, tmp_path,
     Image.fromarray(lost[:5]).save(tmp_path / "small.png")
     common = ["enhance", photo, "--model", model, "--out", out]
     assert "equal sizes" in mistake(capfd, *common, "--mask", tmp_path / "small.png")
-    assert "no pixel is marked" in mistake(capfd, *common, "--mask-colour", "lime")
+    line = mistake(capfd, *common, "--mask-colour", "lime")
+    assert "no pixel is marked" in line and str(photo) in line
+    Image.fromarray(lost.astype(np.uint8)).save(tmp_path / "ones.png")  # 0 and 1 of 255
+    assert "no pixel of the mask is white" in mistake(
+        capfd, *common, "--mask", tmp_path / "ones.png"
+    )
     assert "no colour 'redd'" in mistake(capfd, *common, "--mask-colour", "redd")
     assert "give a mask" in mistake(capfd, *common)
 
@@ -435,6 +440,9 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
     assert (out / "b.png").exists()
     status, lines, _ = run(capfd, *arguments, "--resume")
     assert status == 0 and "0 of 0 restored" in lines[-1]
+    for expected in ("3 of 3", "0 of 0"):  # the maps are asked for, and not there yet
+        assert expected in run(capfd, *arguments, "--resume", "--show-changes")[1][-1]
+    assert len(list(out.iterdir())) == 6
     inside = [*arguments[:-1], source / "restored"]
     for expected in ("3 of 3", "0 of 0"):  # what it wrote into the folder is no source
         assert expected in run(capfd, *inside, "--resume")[1][-1]
@@ -481,9 +489,28 @@ def test_enhance_refuses_to_write_two_photographs_into_one(capfd, tmp_path, rest
     line = mistake(capfd, "enhance", first, second, *options, tmp_path / "out")
     assert "a.png" in line
     before = first.read_bytes()
-    mistake(capfd, "enhance", first, *options, first.parent)  # over the original
+    for given in (first, first.parent):
+        line = mistake(capfd, "enhance", given, *options, first.parent)
+        assert f"{first} would be written over" in line
     assert first.read_bytes() == before
     assert not (tmp_path / "out").exists()
+
+
+def test_enhance_writes_beside_the_folder_of_photographs(
+    capfd, tmp_path, monkeypatch, restorer_file
+):
+    photograph(tmp_path / "holiday" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    for options, place in (([], "restored"), (["--out", "."], ".")):
+        status, lines, _ = run(capfd, "enhance", "holiday", "--model", restorer_file, *options)
+        assert status == 0 and "1 of 1" in lines[-1] and (tmp_path / place / "a.png").exists()
+
+
+def test_enhance_refuses_what_it_could_not_write_before_it_computes(capfd, tmp_path, restorer_file):
+    photograph(tmp_path / "a.png").rename(tmp_path / "a.ppm")
+    out = tmp_path / "out"
+    line = mistake(capfd, "enhance", tmp_path / "a.ppm", "--model", restorer_file, "--out", out)
+    assert "a.ppm: its kind is not written" in line and not out.exists()
 
 
 def test_generate(capfd, tmp_path, gan_file):

@@ -65,6 +65,9 @@ def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path,
         small = small.replace(network={"filters": (2,), "blocks": (1,)})
         monkeypatch.setitem(RECIPES, name, small.replace(steps_per_epoch=2, epochs=1))
     run.train(RECIPES["denoise"], tmp_path / "denoise", "float32", say=lambda line: None)
+    chain = ship.training_before(tmp_path / "auto", "denoise")
+    assert chain["recipe"]["name"] == "denoise"
+    assert chain["before"]["recipe"]["name"] == "denoise-first"
     ship.main(tmp_path / "denoise", "denoise", "all of it", "none", str(photo_folder))
     card = json.loads((weights / "denoise.json").read_text())
     assert card["before"]["recipe"]["name"] == "denoise-first"
@@ -74,6 +77,9 @@ def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path,
     assert f"to measure it: `gan-keras evaluate denoise --data {photo_folder.name}`" in text
     assert card["before"]["recipe"]["data"] == photo_folder.name
     assert not ship.training_before(tmp_path / "auto", "denoise")  # ships, with its own card
+    lines = ship.card_for_people({**card, "before": chain}).splitlines()
+    befores = [line.split("`")[1] for line in lines if line.startswith("- before that")]
+    assert befores == ["denoise", "denoise-first"]  # the latest first
 
 
 def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, monkeypatch):

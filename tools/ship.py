@@ -138,13 +138,19 @@ def card_for_people(card):
 
 
 def training_before(run, start):
-    """Return what a card says of the run beside this one that it fine-tuned and that ships not."""
+    """Return what a card says of the run beside this one that it fine-tuned and that ships not.
+
+    It goes on, as "before", with what that one had fine-tuned; {} where there is none such.
+    """
+    if not start or (WEIGHTS / f"{start}.json").exists():
+        return {}
     folder = Path(run).parent / start
-    if (WEIGHTS / f"{start}.json").exists() or not (folder / "metrics.csv").exists():
+    if not (folder / "metrics.csv").exists():
         return {}
     recipe = json.loads((folder / "settings.json").read_text())["recipe"]
     recipe |= {"name": start, "data": Path(recipe["data"]).name}
-    return {"recipe": recipe, "curve": _curve(folder)}
+    before = training_before(run, recipe["start_from"])
+    return {"recipe": recipe, "curve": _curve(folder), "before": before}
 
 
 def _curve(run):
@@ -153,10 +159,10 @@ def _curve(run):
 
 def _before(card):
     lines, start = [], card["recipe"].get("start_from")
-    if card.get("before"):
-        recipe, curve = card["before"]["recipe"], card["before"]["curve"]
+    while card := card.get("before"):
+        recipe, curve = card["recipe"], card["curve"]
         start = recipe.get("start_from")
-        lines = [
+        lines += [
             f"- before that: `{recipe['name']}`, {recipe['epochs']} epochs of "
             f"{recipe['steps_per_epoch']} steps, {curve['seconds'][-1] / 60:.0f} minutes"
         ]
@@ -186,7 +192,7 @@ def main(run, name, bad_at, licence="", evaluate_on=None, tried=None, share=1.0)
     settings["data"]["name"] = Path(settings["data"]["name"]).name
     settings["recipe"]["data"] = Path(settings["recipe"]["data"]).name
     start, share = settings["recipe"]["start_from"], words["share"]
-    words["before"] = training_before(run, start) if start else {}
+    words["before"] = training_before(run, start)
     if not 0 < share <= 1 or (share < 1 and not start):
         raise UserError(f"share {share:g}: from 0 to 1 of the way from what the run fine-tuned")
     network = inference_network(run, Recipe(**settings["recipe"]))

@@ -60,24 +60,30 @@ def pair_up(paths, out):
     """Give each file, and each image in a folder, its place in another folder; names are kept.
 
     Args:
-        paths: Files and folders. What lies in `out` is no source.
+        paths: Files and folders. What lies in `out` is no source, where `out` is in one of them.
         out: Folder of the results.
 
     Returns:
         {target: source}.
 
     Raises:
-        UserError: Two have the same place, or one would become itself; a folder has no image.
+        UserError: Two have the same place, or one would become itself; a folder has no image; a
+            file is of a kind that cannot be written.
     """
     pairs, inside = {}, Path(out).resolve()
     for path in map(Path, paths):
+        within = path.resolve() in inside.parents  # what an earlier call wrote there is no source
         for source in images_in(path) if path.is_dir() else [path]:
-            if path.is_dir() and inside in source.resolve().parents:
+            if within and inside in source.resolve().parents:
                 continue
             target = Path(out) / (source.relative_to(path) if path.is_dir() else source.name)
-            if target in pairs or target.resolve() == source.resolve():
-                both = f"{source} and another photograph would both become {target}"
-                raise UserError(f"{both}: name one folder at a time, or another --out")
+            if target.resolve() == source.resolve():
+                raise UserError(f"{source} would be written over: give another folder as --out")
+            if target in pairs:
+                both = f"{source} and {pairs[target]} would both become {target}"
+                raise UserError(f"{both}: name one folder at a time")
+            if path.is_file() and path.suffix.lower() not in IMAGE_SUFFIXES:
+                raise UserError(f"{path}: its kind is not written; use {', '.join(IMAGE_SUFFIXES)}")
             pairs[target] = source
     return pairs
 

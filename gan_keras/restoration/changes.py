@@ -2,6 +2,7 @@
 
 import numpy as np
 from PIL import ImageColor
+from scipy import ndimage
 
 from gan_keras.data.ranges import from_integers, to_integers
 from gan_keras.errors import UserError
@@ -10,11 +11,12 @@ from gan_keras.restoration.files import Picture, read_image
 
 GAIN = 4  # of the map of changes
 STRIP, MARGIN = 256, 4  # rows; bicubic interpolation reads two beyond
-NEAR = 24 / 127.5  # a marked colour is met within 24 grey levels in each channel: JPEG blurs it
+NEAR = 24  # a marked colour is met within so many grey levels in each channel
+SPILL = 4  # pixels; so far around those met has a lossy file some of a painted colour
 
 
 def read_mask(path, picture):
-    """Read which pixels of a picture are missing: where a mask's file is white.
+    """Read which pixels of a picture are missing: where a mask's file is white, and opaque.
 
     Args:
         path: An image file of the picture's size.
@@ -24,19 +26,27 @@ def read_mask(path, picture):
         bool (H, W).
 
     Raises:
-        UserError: The file cannot be read, or has another size.
+        UserError: The file cannot be read, has another size, or no white.
     """
-    mask = read_image(path).pixels.mean(axis=2) > 0
+    file = read_image(path)
+    half = np.iinfo(file.samples.dtype).max / 2
+    mask = file.samples.sum(axis=2, dtype=np.uint32) > half * file.samples.shape[2]
+    if file.alpha is not None:
+        mask &= file.alpha > half
     if mask.shape != picture.samples.shape[:2]:
         raise UserError(
             f"{path}: a mask of {mask.shape} for a picture of {picture.samples.shape[:2]} pixels: "
             "equal sizes are wanted, white where a pixel is missing"
         )
+    if not mask.any():
+        raise UserError(f"{path}: no pixel of the mask is white (over half of full): all is known")
     return mask
 
 
 def marked(colour, picture):
     """Find the pixels of a picture that were painted in one colour.
+
+    In a lossy file (JPEG, WebP) those within 4 pixels of them too, which have some of it.
 
     Args:
         colour: Its name or "#rrggbb", as CSS has them.
@@ -49,13 +59,16 @@ def marked(colour, picture):
         UserError: There is no such colour, or no pixel of it.
     """
     try:
-        wanted = from_integers(np.array(ImageColor.getrgb(colour)[:3], np.uint8))
+        wanted = np.array(ImageColor.getrgb(colour)[:3])
     except ValueError as error:
         raise UserError(f"no colour {colour!r}: give a name or #rrggbb") from error
-    mask = (np.abs(picture.pixels - wanted) <= NEAR).all(axis=2)
+    samples, level = picture.samples, np.iinfo(picture.samples.dtype).max // 255
+    low, high = ((wanted + near).clip(0, 255) * level for near in (-NEAR, NEAR))
+    mask = ((samples >= low.astype(samples.dtype)) & (samples <= high.astype(samples.dtype))).all(2)
     if not mask.any():
         raise UserError(f"no pixel is marked in {colour}: nothing to fill in")
-    return mask
+    lossy = picture.format in ("JPEG", "WEBP")
+    return ndimage.binary_dilation(mask, iterations=SPILL) if lossy else mask
 
 
 def map_of_changes(before, after):

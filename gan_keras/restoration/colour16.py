@@ -51,18 +51,28 @@ def _raw_mode(tile):
 def encode_png(samples, exif=b"", icc=b""):
     """Encode uint16 (H, W, 3 or 4) as the bytes of a PNG file; exif and icc may be empty."""
     height, width, channels = samples.shape
-    rows = samples.astype(">u2").reshape(height, -1).view(np.uint8)
-    differences = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # modulo 256
-    filtered = np.insert(differences, 0, 2, axis=1)  # each row starts with its filter: 2 is "up"
     colour_type = 2 if channels == 3 else 6
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0))]
     chunks += [(b"iCCP", b"ICC\0\0" + zlib.compress(icc))] if icc else []
     chunks += [(b"eXIf", exif.removeprefix(b"Exif\0\0"))] if exif else []
-    chunks += [(b"IDAT", zlib.compress(filtered)), (b"IEND", b"")]
+    chunks += [(b"IDAT", b"".join(_compressed_rows(samples))), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks
     )
+
+
+def _compressed_rows(samples, strip=256):
+    """Yield a PNG's compressed pixels; strip by strip, for photographs are large."""
+    compressor, above = zlib.compressobj(), np.zeros((1, samples[0].size * 2), np.uint8)
+    for top in range(0, len(samples), strip):
+        rows = samples[top : top + strip].astype(">u2")
+        rows = rows.reshape(len(rows), -1).view(np.uint8)
+        differences = np.diff(rows, axis=0, prepend=above)  # modulo 256
+        above = rows[-1:]
+        # Each row starts with its filter: 2 is "up".
+        yield compressor.compress(np.insert(differences, 0, 2, axis=1))
+    yield compressor.flush()
 
 
 def encode_tiff(samples, exif=b"", icc=b""):

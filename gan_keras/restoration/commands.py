@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from pathlib import Path
 
 from gan_keras.errors import UserError
 
@@ -24,7 +25,7 @@ def add_commands(add, quiet):
     which = c.add_mutually_exclusive_group()
     which.add_argument("--task", default="denoise", help="a shipped enhancer: see `list`")
     which.add_argument("--model", help="a run or a .keras file of your own")
-    c.add_argument("--out", required=True, help="folder for the restored files; names are kept")
+    c.add_argument("--out", default="restored", help="folder for the results; names are kept")
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
     add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
@@ -47,12 +48,27 @@ def add_realism(command):
     command.add_argument("--realism-model", metavar="MODEL", help=own)
 
 
+def check_realism(args):
+    """Refuse a realism model that would not be used.
+
+    Raises:
+        UserError: There is one, and --realism is 0.
+    """
+    if args.realism_model and not args.realism:
+        raise UserError("--realism-model alone does nothing: say how far to go, --realism 0 to 1")
+
+
 def pick(precision=None):
     """Return an `Enhancer`'s precision: as asked, or bfloat16 where `choose_runtime` picks it."""
     from gan_keras.training.runtime import choose_runtime
 
     fast = choose_runtime(precision).precision == "mixed_bfloat16"
     return "bfloat16" if fast else "float32"
+
+
+def changes_of(target):
+    """Return where the map of a restored photograph's changes is written."""
+    return target.with_name(f"{target.name}.changes.png")
 
 
 def _enhance(args):
@@ -65,11 +81,13 @@ def _enhance(args):
     from gan_keras.restoration.files import write_image
 
     jobs = pair_up(args.paths, args.out)
+    check_realism(args)
     dials = {"strength": args.strength, "best": args.best, "precision": pick(args.precision)}
     model = args.model or args.task
     enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole
-        jobs = {target: source for target, source in jobs.items() if not target.exists()}
+        last = changes_of if args.show_changes else Path  # the last that is written of a photograph
+        jobs = {target: source for target, source in jobs.items() if not last(target).exists()}
     mask = partial(read_mask, args.mask) if args.mask else None
     mask = partial(marked, args.mask_colour) if args.mask_colour else mask
     started, lock = time.monotonic(), threading.Lock()
@@ -89,9 +107,10 @@ def _enhance(args):
             before, after = enhancer.enhance_file(source, target, mask, on_tile)
             if args.show_changes:
                 changes = map_of_changes(before, after)
-                write_image(target.with_name(f"{target.name}.changes.png"), changes)
+                write_image(changes_of(target), changes)
         except UserError as error:
-            return str(error)
+            named = str(source) in str(error) or str(target) in str(error)
+            return str(error) if named else f"{source}: {error}"
         finally:
             on_tile(1.0)
 
@@ -106,7 +125,7 @@ def _enhance(args):
             pool.shutdown(cancel_futures=True)
     failed = [reasons[future] for future in futures if reasons[future]]
     if failed and len(failed) == len(jobs):
-        raise UserError(failed[0] if len(failed) == 1 else f"no file could be read: {failed[0]}")
+        raise UserError(failed[0] if len(failed) == 1 else f"none was restored: {failed[0]}")
     for reason in failed:
         print(f"skipped: {reason}", file=sys.stderr)
     count, minutes = len(jobs) - len(failed), max(time.monotonic() - started, 1e-9) / 60

@@ -159,7 +159,8 @@ def write_image(path, picture):
         picture: A `Picture`.
 
     Raises:
-        UserError: An unknown suffix, or the place cannot be written.
+        UserError: An unknown suffix, a picture that the format cannot hold (WebP: 16,383 pixels a
+            side), or the place cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
@@ -178,6 +179,9 @@ def write_image(path, picture):
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be written ({reason}); check folder and disk") from error
+    except (ValueError, OverflowError) as error:  # Pillow's encoders have no limits in common
+        size = f"{samples.shape[1]} × {samples.shape[0]} pixels"
+        raise UserError(f"{path}: {kind} cannot hold {size} ({error}); use PNG") from error
     finally:
         temporary.unlink(missing_ok=True)
 

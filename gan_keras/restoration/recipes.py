@@ -29,6 +29,14 @@ _NOISY = [  # much blur cannot be told under much noise: to expect it would cost
     {**_DENOISER["degradation"], "sigma": (0, 50), "chance": 0.65},
     {"name": "jpeg", "quality": (5, 95), "chance": 0.5},
 ]
+_BLURRED = [
+    {"name": "gaussian_blur", "sigma": (0.3, 2.5)},
+    {"name": "gaussian_noise", "sigma": (0, 8), "chance": 0.6},
+    {"name": "jpeg", "quality": (5, 95), "chance": 0.4},
+]
+_NOISE_ALONE = [
+    {**_DENOISER["degradation"], "sigma": (0, strongest), "chance": 0.85} for strongest in (25, 50)
+]
 _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
 
 ENHANCERS = {
@@ -75,24 +83,24 @@ ENHANCERS = {
         "epochs": 10,
         "augment": "tints",
     },
-    "auto": {
-        "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
-        "degradation": {
-            "one_of": [
-                [
-                    {"name": "gaussian_blur", "sigma": (0.3, 2.5)},
-                    {"name": "gaussian_noise", "sigma": (0, 8), "chance": 0.6},
-                    {"name": "jpeg", "quality": (5, 95), "chance": 0.4},
-                ],
-                _NOISY,
-                _NOISY,
-            ]
-        },
+    "auto-second": {
+        "title": "What `auto` goes on from: much blur in little noise, little in much",
+        "degradation": {"one_of": [_BLURRED, _NOISY, _NOISY]},
         "start_from": "auto-first",
         "network": _DENOISER["network"],
         **_MUON,
         "learning_rate": 8e-4,
         "epochs": 5,
+        "augment": "tints",
+    },
+    "auto": {
+        "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
+        "degradation": {"one_of": [_BLURRED, _NOISY, *_NOISE_ALONE]},
+        "start_from": "auto-second",
+        "network": _DENOISER["network"],
+        **_MUON,
+        "learning_rate": 8e-4,
+        "epochs": 6,
         "augment": "tints",
     },
     "inpaint": {

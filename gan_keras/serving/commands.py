@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from gan_keras.errors import UserError
-from gan_keras.restoration.commands import add_realism
+from gan_keras.restoration.commands import add_realism, check_realism
 
 DOCKER = (
     "docker run --rm -p 8500:8500 -p 8501:8501 -v {out}:/models tensorflow/serving "
@@ -63,6 +63,7 @@ def _export(args):
         raise UserError(f"--name {args.name} is one name: export one model with it")
     if args.realism and len(args.models) != 1:
         raise UserError(f"--realism {args.realism} is one enhancer's: export one model with it")
+    check_realism(args)
     args.quiet()
     if args.format != "saved-model":
         return _export_as(args)

@@ -108,6 +108,8 @@ def test_the_command(weights, pair, photo_folder, tmp_path, capsys):
     own = ["--model", weights / "auto.keras", "--realism", "1"]
     assert "--realism-model" in mistake(capsys, *enhance, *own)
     mine = ["--realism-model", weights / "denoise_realism.keras"]
+    assert "say how far" in mistake(capsys, *enhance, *mine)
+    assert "say how far" in mistake(capsys, "export", "denoise", "--out", out, *mine)
     assert main([str(word) for word in [*enhance, *own, *mine]]) == 0
     expected = Enhancer(pair[1])(np.asarray(Image.open(photo)))
     np.testing.assert_array_equal(np.asarray(Image.open(out / "0.png")), expected)

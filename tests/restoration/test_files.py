@@ -203,6 +203,21 @@ def test_16_bits_become_8_where_the_format_has_no_more(tmp_path):
     assert set(np.asarray(Image.open(tmp_path / "a.bmp")).ravel()) == {128}
 
 
+def test_16_bit_png_of_many_rows_is_exact(tmp_path):
+    """It is compressed in strips, each of which needs the last row of the one before."""
+    samples = np.random.default_rng(0).integers(0, 65536, (700, 3, 3), np.uint16)
+    write_image(tmp_path / "a.png", Picture(samples))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").samples, samples)
+
+
+@pytest.mark.parametrize(("suffix", "side"), [("webp", 16384), ("gif", 65536), ("jpg", 65536)])
+def test_a_format_that_cannot_hold_so_many_pixels_says_so(tmp_path, suffix, side):
+    picture = Picture(np.zeros((1, side, 1), np.uint8))
+    with pytest.raises(UserError, match=rf"a\.{suffix}: .*(cannot hold|cannot be written)"):
+        write_image(tmp_path / f"a.{suffix}", picture)
+    assert not list(tmp_path.iterdir())
+
+
 def test_cmyk_becomes_rgb(tmp_path):
     Image.new("CMYK", (4, 3), (0, 255, 255, 0)).save(
         tmp_path / "a.jpg", quality=100, icc_profile=ICC
