@@ -85,12 +85,17 @@ def opencv_inpainter(method):
     return restore
 
 
-def _noise(sigma):
-    degradation = {"name": "gaussian_noise", "sigma": sigma}
+def _smoothers(degradation):
+    """Return the classics for white noise, which are told its σ."""
     classics = classics_for(degradation)
     if bm3d:
-        classics["BM3D"] = partial(colour_bm3d, sigma=sigma)
-    return Task(plain(degradation), classics, ("denoise", "auto"))
+        classics["BM3D"] = partial(colour_bm3d, sigma=degradation["sigma"])
+    return classics
+
+
+def _noise(sigma):
+    degradation = {"name": "gaussian_noise", "sigma": sigma}
+    return Task(plain(degradation), _smoothers(degradation), ("denoise", "auto"))
 
 
 def _deconvolvers(balance, iterations):
@@ -119,7 +124,7 @@ ENLARGE = {"name": "downsample", "factor": 4}
 
 def _mixed(*specification):
     """A task of `auto`: the classics smooth as they would noise of σ = 10."""
-    classics = classics_for({"name": "gaussian_noise", "sigma": 10})
+    classics = _smoothers({"name": "gaussian_noise", "sigma": 10})
     return Task(plain(list(specification)), classics, ("auto", "denoise"))
 
 

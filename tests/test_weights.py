@@ -12,7 +12,7 @@ from scipy import ndimage
 
 import gan_keras
 from gan_keras.cli import main
-from gan_keras.data.degradations import build_degradation, gaussian_noise
+from gan_keras.data.degradations import build_degradation, downsample, gaussian_noise
 from gan_keras.data.digits import load_digits
 from gan_keras.data.photo_files import photo_paths
 from gan_keras.data.photos import Photographs
@@ -21,6 +21,7 @@ from gan_keras.evaluation import digit_floor, measure
 from gan_keras.loading import WEIGHTS
 from gan_keras.metrics.image_quality import psnr
 from gan_keras.restoration.enhancer import enhance_degraded
+from gan_keras.restoration.enlarging import enlarge
 
 NAMES = gan_keras.shipped()
 
@@ -142,17 +143,28 @@ def quality(target, image):
     return float(psnr(target[None], shown[None], DATA_RANGE)[0])
 
 
-def test_realism_has_more_fine_detail_than_fidelity_at_little_cost():
+def test_four_times_larger_is_ahead_of_bicubic():
+    enhancer, gains = gan_keras.Enhancer.load("super-resolve"), []
+    for target in crops():
+        small = downsample(target, None)
+        gains.append(quality(target, enhancer(small)) - quality(target, enlarge(small, 4)))
+    assert np.mean(gains) > 1.2
+
+
+@pytest.mark.parametrize(
+    ("task", "degrade"), [("denoise", gaussian_noise), ("super-resolve", downsample)]
+)
+def test_realism_has_more_fine_detail_than_fidelity_at_little_cost(task, degrade):
     """As much power of the finest detail as the photographs have, or nearer to it."""
 
     def finest(image):
         return np.square(image - ndimage.uniform_filter(image, (3, 3, 0))).mean()
 
-    fidelity, realism = (gan_keras.Enhancer.load("denoise", realism) for realism in (0, 1))
+    fidelity, realism = (gan_keras.Enhancer.load(task, realism) for realism in (0, 1))
     costs, shares = [], []
     for index, target in enumerate(crops()):
-        noisy = gaussian_noise(target, np.random.default_rng(index), sigma=25)
-        smooth, detailed = fidelity(noisy), realism(noisy)
+        degraded = degrade(target, np.random.default_rng(index))
+        smooth, detailed = fidelity(degraded), realism(degraded)
         costs.append(quality(target, smooth) - quality(target, detailed))
         shares.append([finest(image) / finest(target) for image in (smooth, detailed)])
     smooth, detailed = np.exp(np.log(shares).mean(axis=0))

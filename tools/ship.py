@@ -24,7 +24,7 @@ import numpy as np
 
 from gan_keras.errors import UserError
 from gan_keras.evaluation import measure
-from gan_keras.loading import WEIGHTS, load
+from gan_keras.loading import WEIGHTS, load, shipped_card
 from gan_keras.plots import read_metrics
 from gan_keras.recipes import Recipe
 from gan_keras.restoration.blending import blend
@@ -142,7 +142,7 @@ def training_before(run, start):
 
     It goes on, as "before", with what that one had fine-tuned; {} where there is none such.
     """
-    if not start or (WEIGHTS / f"{start}.json").exists():
+    if not start or shipped_card(start):
         return {}
     folder = Path(run).parent / start
     if not (folder / "metrics.csv").exists():
