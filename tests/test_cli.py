@@ -162,11 +162,11 @@ def test_info_says_what_a_bug_report_needs(capfd):
         [],
         ["paint"],
         ["train"],
-        ["enhance", "a.png"],
+        ["enhance"],
         ["train", "dcgan", "--epochs", "many"],
         ["train", "dcgan", "--resume", "--overwrite"],
     ],
-    ids=["nothing", "unknown command", "no recipe", "no --out", "words for a number", "both"],
+    ids=["nothing", "unknown command", "no recipe", "no photograph", "words for a number", "both"],
 )
 def test_mistakes_of_usage(capfd, arguments):
     assert "--help" in mistake(capfd, *arguments)

@@ -38,6 +38,7 @@ _NOISE_ALONE = [
     {**_DENOISER["degradation"], "sigma": (0, strongest), "chance": 0.85} for strongest in (25, 50)
 ]
 _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
+_AUTO = {**_MUON, "network": _DENOISER["network"], "learning_rate": 8e-4, "augment": "tints"}
 
 ENHANCERS = {
     "denoise-first": {
@@ -67,41 +68,30 @@ ENHANCERS = {
         "degradation": [
             {"name": "gaussian_blur", "sigma": (0.3, 2.5), "chance": 0.5},
             {
-                "one_of": [
-                    {**_DENOISER["degradation"], "sigma": (0, 50)},
-                    {**_DENOISER["degradation"], "sigma": (0, 50)},
-                    {**_DENOISER["degradation"], "sigma": (0, 8)},  # blur shows in little noise
-                ],
+                # blur shows in little noise
+                "one_of": [{**_DENOISER["degradation"], "sigma": (0, s)} for s in (50, 50, 8)],
                 "chance": 0.6,
             },
             {"name": "jpeg", "quality": (5, 95), "chance": 0.5},
         ],
         "start_from": "denoise",
-        "network": _DENOISER["network"],
-        **_MUON,
+        **_AUTO,
         "learning_rate": 1e-3,
         "epochs": 10,
-        "augment": "tints",
     },
     "auto-second": {
         "title": "What `auto` goes on from: much blur in little noise, little in much",
         "degradation": {"one_of": [_BLURRED, _NOISY, _NOISY]},
         "start_from": "auto-first",
-        "network": _DENOISER["network"],
-        **_MUON,
-        "learning_rate": 8e-4,
+        **_AUTO,
         "epochs": 5,
-        "augment": "tints",
     },
     "auto": {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": {"one_of": [_BLURRED, _NOISY, *_NOISE_ALONE]},
         "start_from": "auto-second",
-        "network": _DENOISER["network"],
-        **_MUON,
-        "learning_rate": 8e-4,
+        **_AUTO,
         "epochs": 6,
-        "augment": "tints",
     },
     "inpaint": {
         "title": "Fills in lost pixels and scratches that it is told of; ships as `inpaint`",
