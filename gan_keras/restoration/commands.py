@@ -25,7 +25,7 @@ def add_commands(add, quiet):
     which = c.add_mutually_exclusive_group()
     which.add_argument("--task", default="denoise", help="a shipped enhancer: see `list`")
     which.add_argument("--model", help="a run or a .keras file of your own")
-    c.add_argument("--out", default="restored", help="folder for the results; names are kept")
+    c.add_argument("--out", default="restored", help="folder for the results (restored)")
     c.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1")
     add_realism(c)
     c.add_argument("--best", action="store_true", help="mean over eight turns: 8 times as long")
