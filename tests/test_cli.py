@@ -443,6 +443,8 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
     for expected in ("3 of 3", "0 of 0"):  # the maps are asked for, and not there yet
         assert expected in run(capfd, *arguments, "--resume", "--show-changes")[1][-1]
     assert len(list(out.iterdir())) == 6
+    (out / "b.png").unlink()  # its map alone is not enough
+    assert "1 of 1" in run(capfd, *arguments, "--resume", "--show-changes")[1][-1]
     inside = [*arguments[:-1], source / "restored"]
     for expected in ("3 of 3", "0 of 0"):  # what it wrote into the folder is no source
         assert expected in run(capfd, *inside, "--resume")[1][-1]

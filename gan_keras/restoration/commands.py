@@ -5,7 +5,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
-from pathlib import Path
 
 from gan_keras.errors import UserError
 
@@ -86,8 +85,10 @@ def _enhance(args):
     model = args.model or args.task
     enhancer = Enhancer.load(model, args.realism, args.realism_model, **dials)
     if args.resume:  # a file that is there is whole
-        last = changes_of if args.show_changes else Path  # the last that is written of a photograph
-        jobs = {target: source for target, source in jobs.items() if not last(target).exists()}
+        for target in list(jobs):
+            wanted = [target, changes_of(target)] if args.show_changes else [target]
+            if all(path.exists() for path in wanted):
+                del jobs[target]
     mask = partial(read_mask, args.mask) if args.mask else None
     mask = partial(marked, args.mask_colour) if args.mask_colour else mask
     started, lock = time.monotonic(), threading.Lock()
