@@ -163,6 +163,12 @@ def _measure_photos(folder, seed):
     }
 
 
+def below_nothing(rows):
+    """Return our methods that are no better than doing nothing, from `photo_rows`' rows."""
+    nothing = rows[0]["psnr"]
+    return [row["method"] for row in rows if row["kind"] == "ours" and row["psnr"] <= nothing]
+
+
 def _label(method, pictures):
     value = float(psnr(pictures["target"][None], pictures[method][None], DATA_RANGE)[0])
     return f"{method}\n{value:.2f} dB"
@@ -214,6 +220,8 @@ def _say_summary(results, folder, report):
     print(f"  {'real against real':28} classifier-FID {digits['floor']:.1f}")
     for row in photos["rows"]:
         print(f"  {row['method']:28} {row['psnr']:.2f} dB, SSIM {row['ssim']:.3f}")
+    for method in below_nothing(photos["rows"]):
+        print(f"warning: {method} is no better than doing nothing: see its curve")
     print(f"report       {report}\nruns         {folder}\nSavedModel   {results['export']['path']}")
     print("next:")
     for command in results["next"]:

@@ -1,4 +1,4 @@
-"""The demo from end to end with a few steps a system, and its report in a browser."""
+"""The demo: what it says of itself; from end to end with a few steps a system; in a browser."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from PIL import Image
 
 from gan_keras import demo, recipes
 
-pytestmark = pytest.mark.slow
+slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,17 @@ def finished(tmp_path_factory):
     return folder
 
 
+def test_a_failed_training_is_named():
+    psnr = {"do nothing": 20.9, "median 3×3": 19.0, "Restorer (L1)": 18.1, "pix2pix": 22.8}
+    kinds = "nothing", "classical", "ours", "ours"
+    rows = [
+        {"method": method, "psnr": value, "kind": kind}
+        for (method, value), kind in zip(psnr.items(), kinds, strict=True)
+    ]
+    assert demo.below_nothing(rows) == ["Restorer (L1)"]
+
+
+@slow
 def test_results_hold_every_row(finished):
     results = json.loads((finished / "runs/demo/results.json").read_text())
     assert [system["name"] for system in results["digits"]["systems"]] == ["DCGAN", "VAE"]
@@ -46,6 +57,7 @@ def test_results_hold_every_row(finished):
     assert max(row["psnr"] for row in rows[1:5]) > 27
 
 
+@slow
 def test_exported_model_agrees_with_keras(finished):
     export = json.loads((finished / "runs/demo/results.json").read_text())["export"]
     assert export["max_difference"] <= 1  # of 255: one rounding
@@ -55,6 +67,7 @@ def test_exported_model_agrees_with_keras(finished):
     assert restored.std() > 10
 
 
+@slow
 def test_report_shows_in_a_browser(finished, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     assert chromium, "no browser: apt-get install chromium"

@@ -60,26 +60,24 @@ def test_a_run_ships_and_is_measured_on_its_own_task(weights, photo_folder, tmp_
 
 
 def test_what_a_run_went_on_from_is_on_its_card(weights, photo_folder, tmp_path, monkeypatch):
-    for name in ("denoise-first", "denoise"):
+    for name in ("denoise-first", "denoise-second", "denoise"):
         small = get_recipe(name).replace(data=str(photo_folder), crop=32, batch_size=2)
         small = small.replace(network={"filters": (2,), "blocks": (1,)})
         monkeypatch.setitem(RECIPES, name, small.replace(steps_per_epoch=2, epochs=1))
     run.train(RECIPES["denoise"], tmp_path / "denoise", "float32", say=lambda line: None)
-    chain = ship.training_before(tmp_path / "auto", "denoise")
-    assert chain["recipe"]["name"] == "denoise"
-    assert chain["before"]["recipe"]["name"] == "denoise-first"
     ship.main(tmp_path / "denoise", "denoise", "all of it", "none", str(photo_folder))
     card = json.loads((weights / "denoise.json").read_text())
-    assert card["before"]["recipe"]["name"] == "denoise-first"
     assert len(card["before"]["curve"]["loss"]) == 1
+    assert card["before"]["recipe"]["data"] == photo_folder.name
+    befores = card["before"], card["before"]["before"]
+    chain = ["denoise-second", "denoise-first"]  # the latest first
+    assert [before["recipe"]["name"] for before in befores] == chain
     text = (weights / "denoise.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("- before that")]
+    assert [line.split("`")[1] for line in lines] == chain
     assert "before that: `denoise-first`, 1 epochs of 2 steps" in text and "it started" not in text
     assert f"to measure it: `gan-keras evaluate denoise --data {photo_folder.name}`" in text
-    assert card["before"]["recipe"]["data"] == photo_folder.name
     assert not ship.training_before(tmp_path / "auto", "denoise")  # ships, with its own card
-    lines = ship.card_for_people({**card, "before": chain}).splitlines()
-    befores = [line.split("`")[1] for line in lines if line.startswith("- before that")]
-    assert befores == ["denoise", "denoise-first"]  # the latest first
 
 
 def test_a_share_of_the_way_ships(weights, photo_folder, tmp_path, randomise, monkeypatch):

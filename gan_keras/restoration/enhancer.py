@@ -127,7 +127,6 @@ class Enhancer:
             )
         samples = image.astype(np.float32) if image.dtype.kind == "f" else image
         samples = samples.reshape(*image.shape[:2], -1)
-        colours = samples.shape[2]
         if self.masked:
             samples = np.dstack([samples, _known(mask, samples)])
         function, field, border = self._window, self._field, 0
@@ -137,7 +136,7 @@ class Enhancer:
             function, border = partial(function, undo=blur.inverse()), RADIUS
             field += 2 * RADIUS
         height, width = (self.scale * side for side in samples.shape[:2])
-        result = np.empty((height, width, colours), samples.dtype)
+        result = np.empty((height, width, samples.shape[2] - self.masked), samples.dtype)
         apply_tiled(function, samples, result, field, self._stride, on_tile=on_tile)
         result = np.ascontiguousarray(result[border : height - border, border : width - border])
         return result.reshape(*result.shape[:2], *image.shape[2:])

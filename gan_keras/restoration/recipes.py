@@ -38,24 +38,30 @@ _NOISE_ALONE = [
     {**_DENOISER["degradation"], "sigma": (0, strongest), "chance": 0.85} for strongest in (25, 50)
 ]
 _MUON = {"optimizer": "muon", "weight_decay": 0.1}  # without decay kernels grow in long trainings
-_AUTO = {**_MUON, "network": _DENOISER["network"], "learning_rate": 8e-4, "augment": "tints"}
+# the colours of files are smooth, those of the world are not
+_TINTED = {**_MUON, "network": _DENOISER["network"], "learning_rate": 8e-4, "augment": "tints"}
 
 ENHANCERS = {
     "denoise-first": {
-        "title": "What `denoise` and `deblur` go on from: a blind denoiser (σ from 0 to 55)",
+        "title": "What `denoise-second` and `deblur` go on from: a blind denoiser (σ from 0 to 55)",
         **_DENOISER,
         **_MUON,
         "learning_rate": 1.2e-3,
         "epochs": 12,
     },
+    "denoise-second": {
+        "title": "What `denoise` and `auto` go on from: in colours that files do not have",
+        "start_from": "denoise-first",
+        "degradation": _DENOISER["degradation"],
+        **_TINTED,
+        "epochs": 5,
+    },
     "denoise": {
         "title": "Blind denoiser (σ from 0 to 55), trained by L1 alone; ships as `denoise`",
-        "start_from": "denoise-first",
-        **_DENOISER,
-        **_MUON,
-        "learning_rate": 8e-4,
-        "epochs": 5,
-        "augment": "tints",  # the colours of files are smooth, those of the world are not
+        "start_from": "denoise-second",
+        "degradation": _DENOISER["degradation"],
+        **_TINTED,
+        "epochs": 11,
     },
     "super-resolve": {
         "title": "Four times larger, trained by L1 alone; ships as `super_resolve`",
@@ -74,8 +80,8 @@ ENHANCERS = {
             },
             {"name": "jpeg", "quality": (5, 95), "chance": 0.5},
         ],
-        "start_from": "denoise",
-        **_AUTO,
+        "start_from": "denoise-second",
+        **_TINTED,
         "learning_rate": 1e-3,
         "epochs": 10,
     },
@@ -83,14 +89,14 @@ ENHANCERS = {
         "title": "What `auto` goes on from: much blur in little noise, little in much",
         "degradation": {"one_of": [_BLURRED, _NOISY, _NOISY]},
         "start_from": "auto-first",
-        **_AUTO,
+        **_TINTED,
         "epochs": 5,
     },
     "auto": {
         "title": "Blur, noise and JPEG, each by chance, none now and then; ships as `auto`",
         "degradation": {"one_of": [_BLURRED, _NOISY, *_NOISE_ALONE]},
         "start_from": "auto-second",
-        **_AUTO,
+        **_TINTED,
         "epochs": 6,
     },
     "inpaint": {

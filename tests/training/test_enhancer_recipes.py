@@ -129,7 +129,7 @@ def test_auto_leaves_some_photographs_clean():
 @pytest.fixture
 def fine_tuning(tmp_path, monkeypatch, photo_folder, randomise):
     """Return (recipe of realism, the shipped network): tiny, with its card."""
-    names = "denoise-first", "denoise", "denoise-realism", "deblur"
+    names = "denoise-first", "denoise-second", "denoise", "denoise-realism", "deblur"
     small = {name: shrunk(RECIPES[name], photo_folder) for name in names}
     for name, recipe in small.items():
         monkeypatch.setitem(RECIPES, name, recipe)
