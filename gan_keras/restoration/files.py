@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from gan_keras.data.ranges import from_integers
 from gan_keras.errors import UserError
@@ -102,8 +102,9 @@ def image_size(path):
 def read_image(path):
     """Read a photograph: PNG, JPEG, BMP, TIFF, WebP or GIF (the first page or frame).
 
-    EXIF rotation is applied. Palettes and CMYK become RGB (CMYK without its profile). 16 bits
-    stay 16, grey or colour; two rare kinds are read as 8 bits: grey-alpha PNG and planar TIFF.
+    EXIF rotation is applied. Palettes, CMYK and LAB become RGB (the last two without a profile).
+    16 bits stay 16, grey or colour; two rare kinds are read as 8 bits: grey-alpha PNG and planar
+    TIFF.
 
     Args:
         path: An image file of at most MAX_PIXELS pixels.
@@ -119,11 +120,16 @@ def read_image(path):
         if image.mode in ("I", "F"):
             raise UserError(f"{path}: 32-bit samples have no known range; save as 8 or 16 bits")
         kind = image.format
-        grey, colour_16 = image.mode[0] in "1LI", colour16.is_colour16(image)
-        icc = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
+        grey = image.mode[0] in "1LI" and image.mode != "LAB"
+        colour_16 = colour16.is_colour16(image)
+        other = image.mode in ("CMYK", "LAB")  # colours that become RGB
+        icc = b"" if other else image.info.get("icc_profile") or b""
         exif = _portable_exif(image)
         bits = 16 if colour_16 or image.mode.startswith("I;16") else 8
         ImageOps.exif_transpose(image, in_place=True)
+        if image.mode == "LAB":  # which `convert` does not know
+            lab, srgb = map(ImageCms.createProfile, ("LAB", "sRGB"))
+            image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         mode = ("L" if grey else "RGB") + "A" * image.has_transparency_data
         if bits == 8 and mode != image.mode:  # each copy would be one more photograph in memory
             image = image.convert(mode)

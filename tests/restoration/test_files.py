@@ -228,6 +228,19 @@ def test_cmyk_becomes_rgb(tmp_path):
     assert picture.icc == b""  # a CMYK profile would be wrong for RGB
 
 
+def test_lab_becomes_rgb(tmp_path):
+    ramp = np.linspace(60, 200, 24).astype(np.uint8)
+    original = np.dstack([np.tile(ramp, (8, 1)), np.tile(ramp[::-1], (8, 1)), np.full((8, 24), 90)])
+    srgb, lab = map(ImageCms.createProfile, ("sRGB", "LAB"))
+    image = Image.fromarray(original.astype(np.uint8))
+    ImageCms.profileToProfile(image, srgb, lab, outputMode="LAB").save(tmp_path / "lab.tif")
+    picture = read_image(tmp_path / "lab.tif")
+    assert picture.samples.shape == original.shape and not picture.grey
+    assert np.abs(picture.samples - original).max() <= 3  # LAB in 8 bits
+    write_image(tmp_path / "rgb.tif", picture)
+    np.testing.assert_array_equal(read_image(tmp_path / "rgb.tif").samples, picture.samples)
+
+
 def test_first_frame_and_first_page(tmp_path):
     frames = [Image.new("RGB", (3, 2), colour) for colour in ("red", "blue")]
     for name in ("a.gif", "a.tif"):
