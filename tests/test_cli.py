@@ -1,5 +1,6 @@
 import importlib
 import inspect
+import re
 import struct
 import sys
 import time
@@ -450,24 +451,56 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
         assert expected in run(capfd, *inside, "--resume")[1][-1]
 
 
-def test_enhance_stops_after_what_has_begun(capfd, tmp_path, monkeypatch, restorer_file):
+def test_enhance_stops_within_a_tile(capfd, tmp_path, monkeypatch, restorer_file):
     source, out, begun = tmp_path / "photos", tmp_path / "out", []
     for index in range(20):
         photograph(source / f"{index:02}.png")
     enhance_file = gan_keras.Enhancer.enhance_file
 
-    def interrupted(self, path, *arguments):
+    def interrupted(self, path, target, mask, on_tile):
         begun.append(path.name)
         if path.name == "02.png":
             raise KeyboardInterrupt
-        return enhance_file(self, path, *arguments)
+        for _ in range(6000 if "02.png" in begun else 0):  # a minute of tiles
+            time.sleep(0.01)
+            on_tile(0.5)
+        return enhance_file(self, path, target, mask, on_tile)
 
     monkeypatch.setattr(gan_keras.Enhancer, "enhance_file", interrupted)
+    started = time.monotonic()
     status, _, err = run(capfd, "enhance", source, "--model", restorer_file, "--out", out)
     assert status == 130 and len(err) == 1 and "--resume" in err[0]
-    assert "02.png" in begun and len(begun) < 20
+    assert "02.png" in begun and len(begun) < 20 and time.monotonic() - started < 30
     done = {path.name for path in out.iterdir()}
-    assert done == set(begun) - {"02.png"}
+    assert done <= set(begun) - {"02.png"}
+
+
+def test_a_photograph_too_large_for_the_memory_is_named(
+    capfd, tmp_path, monkeypatch, restorer_file
+):
+    for name in ("a.png", "b.png"):
+        photograph(tmp_path / "photos" / name)
+    call = gan_keras.Enhancer.__call__
+    calls = iter(range(2))
+
+    def first_fails(self, *arguments):
+        if next(calls) == 0:
+            raise MemoryError
+        return call(self, *arguments)
+
+    monkeypatch.setattr(gan_keras.Enhancer, "__call__", first_fails)
+    arguments = "--model", restorer_file, "--out", tmp_path / "out"
+    status, lines, err = run(capfd, "enhance", tmp_path / "photos", *arguments)
+    assert status == 1 and "1 of 2 restored" in lines[-1]
+    assert re.fullmatch(r"skipped: .*[ab]\.png: MemoryError", err[-1])
+
+
+def test_what_no_file_can_hold_is_said_before_the_work(capfd, tmp_path, monkeypatch):
+    photograph(tmp_path / "wide.webp", size=(4096, 2))
+    monkeypatch.setattr(gan_keras.Enhancer, "__call__", lambda *_: pytest.fail("it has begun"))
+    arguments = "--task", "super-resolve", "--out", tmp_path / "out"
+    status, _, err = run(capfd, "enhance", tmp_path / "wide.webp", *arguments)
+    assert status == 2 and "WEBP cannot hold 16384 × 8 pixels" in err[-1]
 
 
 def test_enhance_skips_bad_files_and_names_them(capfd, tmp_path, restorer_file):

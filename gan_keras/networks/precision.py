@@ -6,7 +6,8 @@ import keras
 def in_bfloat16(network):
     """Copy a functional network: all its layers but the last compute in bfloat16.
 
-    Weights and outputs stay float32.
+    Weights and outputs stay float32, and so does a photograph whose pixels are repeated, to which
+    a network that enlarges adds its change: bfloat16 has 8 bits of it.
 
     Args:
         network: A functional model of layers and operations.
@@ -18,7 +19,8 @@ def in_bfloat16(network):
 
     def lowered(layer):
         config = layer.get_config()
-        if isinstance(layer, keras.Layer) and layer.name not in last:
+        exact = layer.name in last or isinstance(layer, keras.layers.UpSampling2D)
+        if isinstance(layer, keras.Layer) and not exact:
             config["dtype"] = "mixed_bfloat16"
         return type(layer).from_config(config)
 

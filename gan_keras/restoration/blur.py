@@ -27,6 +27,7 @@ from gan_keras.data.ranges import GREY_LEVEL, from_integers
 
 SIDE = 128  # of a block
 CAUTION = 0.85  # of a Gaussian's σ: on the embedded photographs 0.9 is best, 1 worse than 0.8
+LONGEST = 22  # pixels that a motion is believed to have: stripes and horizons look like more
 BLOCKS = 24  # of each row and column of them are looked at, at most
 _U, _V = fft.fftfreq(SIDE)[None], fft.fftfreq(SIDE)[:, None]
 _F = np.maximum(np.hypot(_U, _V), 1 / SIDE)
@@ -151,7 +152,7 @@ def estimate_blur(image, doubt=0.1, noisiest=6):
             best[i] = min([fit, *near], key=_misfit)
     misfit, noise, blur = min(best, key=_misfit)
     noise = math.sqrt(noise * image.shape[2]) / GREY_LEVEL  # the channels' mean has less of it
-    known = misfit < sharp - doubt and noise < noisiest
+    known = misfit < sharp - doubt and noise < noisiest and blur.length <= LONGEST
     return dataclasses.replace(blur, noise=noise) if known else NOTHING
 
 

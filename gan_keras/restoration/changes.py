@@ -67,8 +67,20 @@ def marked(colour, picture):
     mask = ((samples >= low.astype(samples.dtype)) & (samples <= high.astype(samples.dtype))).all(2)
     if not mask.any():
         raise UserError(f"no pixel is marked in {colour}: nothing to fill in")
-    lossy = picture.format in ("JPEG", "WEBP")
+    lossy = picture.format in ("JPEG", "MPO", "WEBP")  # MPO: a camera's JPEG of several pictures
     return ndimage.binary_dilation(mask, iterations=SPILL) if lossy else mask
+
+
+def transparent(picture):
+    """Find the pixels of a picture that are transparent, by half and more: bool (H, W).
+
+    Raises:
+        UserError: There is none.
+    """
+    mask = picture.alpha <= np.iinfo(picture.alpha.dtype).max // 2
+    if not mask.any():
+        raise UserError("no pixel is transparent: give a mask of what to fill in")
+    return mask
 
 
 def map_of_changes(before, after):

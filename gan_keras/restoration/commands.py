@@ -32,7 +32,7 @@ def add_commands(add, quiet):
     c.add_argument("--precision", choices=["float32", "bfloat16"], help=faster)
     where = c.add_mutually_exclusive_group()
     where.add_argument("--mask", help="inpaint: a picture, white where to fill in")
-    where.add_argument("--mask-colour", help="inpaint: fill in what is painted in this colour")
+    where.add_argument("--mask-colour", help="inpaint: fill in what a hard brush painted so")
     c.add_argument("--resume", action="store_true", help="leave out what is in OUT already")
     c.add_argument(
         "--show-changes", action="store_true", help="write NAME.changes.png, 4 × the change"
@@ -91,7 +91,7 @@ def _enhance(args):
                 del jobs[target]
     mask = partial(read_mask, args.mask) if args.mask else None
     mask = partial(marked, args.mask_colour) if args.mask_colour else mask
-    started, lock = time.monotonic(), threading.Lock()
+    started, lock, stopped = time.monotonic(), threading.Lock(), threading.Event()
 
     def restore(job):
         """Restore one photograph; return what is wrong with it, or None."""
@@ -103,17 +103,20 @@ def _enhance(args):
             with lock:
                 bar.update(share - done)
             done = share
+            if stopped.is_set():
+                raise InterruptedError
 
         try:
             before, after = enhancer.enhance_file(source, target, mask, on_tile)
             if args.show_changes:
                 changes = map_of_changes(before, after)
                 write_image(changes_of(target), changes)
-        except UserError as error:
+        except (UserError, MemoryError) as error:
             named = str(source) in str(error) or str(target) in str(error)
-            return str(error) if named else f"{source}: {error}"
+            return str(error) if named else f"{source}: {str(error) or type(error).__name__}"
         finally:
-            on_tile(1.0)
+            with lock:
+                bar.update(1.0 - done)
 
     pool = ThreadPoolExecutor(AT_ONCE)
     line = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}, {rate_fmt}]"
@@ -122,7 +125,8 @@ def _enhance(args):
         try:
             futures = [pool.submit(restore, job) for job in jobs.items()]
             reasons = {future: future.result() for future in as_completed(futures)}
-        finally:  # after Ctrl-C only what has begun is finished
+        finally:  # after Ctrl-C each photograph in hand ends with its tile
+            stopped.set()
             pool.shutdown(cancel_futures=True)
     failed = [reasons[future] for future in futures if reasons[future]]
     if failed and len(failed) == len(jobs):
@@ -130,5 +134,5 @@ def _enhance(args):
     for reason in failed:
         print(f"skipped: {reason}", file=sys.stderr)
     count, minutes = len(jobs) - len(failed), max(time.monotonic() - started, 1e-9) / 60
-    print(f"{count} of {len(jobs)} restored, {count / minutes:.0f} a minute: {args.out}")
+    print(f"{count} of {len(jobs)} restored, {count / minutes:.3g} a minute: {args.out}")
     return 1 if failed else 0

@@ -2,7 +2,6 @@
 
 import dataclasses
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -15,8 +14,9 @@ from gan_keras.networks.receptive_field import receptive_field
 from gan_keras.networks.restorer import DEBLURRER
 from gan_keras.restoration.blending import blend, realism_version
 from gan_keras.restoration.blur import NOTHING, estimate_blur
+from gan_keras.restoration.changes import transparent
 from gan_keras.restoration.enlarging import enlarge
-from gan_keras.restoration.files import read_image, write_image
+from gan_keras.restoration.files import check_format, read_image, write_image
 from gan_keras.restoration.tiling import apply_tiled
 from gan_keras.training.runtime import compile_network
 
@@ -191,18 +191,15 @@ class Enhancer:
             (before, after): the two `Picture`s.
 
         Raises:
-            UserError: The file cannot be read or written.
+            UserError: The file cannot be read or written, or nothing in it is missing.
         """
         picture = read_image(source)
+        check_format(target, *(self.scale * side for side in picture.samples.shape[:2]))
         missing, alpha = None if mask is None else mask(picture), picture.alpha
         if self.masked and mask is None and alpha is not None:
-            missing, alpha = alpha <= np.iinfo(alpha.dtype).max // 2, None
+            missing, alpha = transparent(picture), None
         samples = self(picture.samples, missing, on_tile)
         restored = dataclasses.replace(picture, samples=samples, alpha=alpha)
-        try:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make {Path(target).parent} ({error.strerror})") from error
         write_image(target, restored)
         return picture, restored
 

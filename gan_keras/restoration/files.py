@@ -17,6 +17,7 @@ from gan_keras.restoration import colour16
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 MAX_PIXELS = 178_956_970  # where Pillow refuses too; from half of that it warns, muted here
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "GIF": 65535}  # of libjpeg; of the formats
 
 # A TIFF's EXIF is its whole directory. These tags say how pixels are stored, not what they show.
 _LAYOUT_TAGS = {*range(254, 267), *range(273, 282), 284, *range(317, 326), 330, 338, 339, 347}
@@ -126,6 +127,8 @@ def read_image(path):
         icc = b"" if other else image.info.get("icc_profile") or b""
         exif = _portable_exif(image)
         bits = 16 if colour_16 or image.mode.startswith("I;16") else 8
+        # In a TIFF 0 may be white. Pillow turns 8 bits round, and not 16.
+        inverted = image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(262) == 0
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode == "LAB":  # which `convert` does not know
             lab, srgb = map(ImageCms.createProfile, ("LAB", "sRGB"))
@@ -135,6 +138,8 @@ def read_image(path):
             image = image.convert(mode)
         samples = np.atleast_3d(np.asarray(image))
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
+    if inverted:
+        samples = 65535 - samples
     if colour_16:
         with _opened(path) as image:
             samples = samples.astype(np.uint16) << 8 | colour16.low_bytes(image)
@@ -153,43 +158,57 @@ def _portable_exif(image):
     return b""
 
 
+def check_format(path, height, width):
+    """Return Pillow's name of the format of a path's suffix, which can hold such a picture.
+
+    Raises:
+        UserError: An unknown suffix, or more pixels a side than the format can hold.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        raise UserError(f"{path}: cannot write {suffix!r}; use {', '.join(IMAGE_SUFFIXES)}")
+    kind = Image.registered_extensions()[suffix]
+    longest = _LONGEST_SIDE.get(kind)
+    if longest and max(height, width) > longest:
+        size = f"{width} × {height} pixels, only {longest} a side"
+        raise UserError(f"{path}: {kind} cannot hold {size}; use PNG")
+    return kind
+
+
 def write_image(path, picture):
     """Write a picture in the format of the path's suffix, keeping all that the format can hold.
 
     Grey stays grey, alpha is carried (resized where the picture was enlarged), EXIF and ICC are
-    kept, 16 bits stay 16 in PNG and TIFF. JPEG is written at quality 95, 4:4:4. The file appears
-    whole or not at all: it is written beside its place, then renamed.
+    kept, 16 bits stay 16 in PNG and TIFF. JPEG is written at quality 95, 4:4:4. Folders are
+    made. The file appears whole or not at all: it is written beside its place, then renamed.
 
     Args:
         path: File to write; its suffix is one of IMAGE_SUFFIXES.
         picture: A `Picture`.
 
     Raises:
-        UserError: An unknown suffix, a picture that the format cannot hold (WebP: 16,383 pixels a
-            side), or the place cannot be written.
+        UserError: As of `check_format`, or the place cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        raise UserError(f"{path}: cannot write {path.suffix!r}; use {', '.join(IMAGE_SUFFIXES)}")
-    kind = Image.registered_extensions()[path.suffix.lower()]
-    samples = picture.samples
+    path, samples = Path(path), picture.samples
+    kind = check_format(path, *samples.shape[:2])
     if picture.alpha is not None and kind in ("PNG", "TIFF", "WEBP", "GIF"):
         samples = np.dstack([samples, _resized(picture.alpha, samples.shape)])
     if samples.dtype == np.uint16 and kind not in ("PNG", "TIFF"):
         samples = np.round(samples / np.float32(257)).astype(np.uint8)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(_encode(samples, kind, picture))
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{path}: cannot be written ({reason}); check folder and disk") from error
-    except (ValueError, OverflowError) as error:  # Pillow's encoders have no limits in common
-        size = f"{samples.shape[1]} × {samples.shape[0]} pixels"
-        raise UserError(f"{path}: {kind} cannot hold {size} ({error}); use PNG") from error
+    except (ValueError, OverflowError) as error:  # more bytes than the format can count
+        raise UserError(f"{path}: {kind} cannot hold it ({error}); use PNG") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where its folder is a file
+            temporary.unlink(missing_ok=True)
 
 
 def _resized(alpha, shape):

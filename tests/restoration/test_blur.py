@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage import data
 
 from gan_keras.data.blurs import gaussian_kernel, motion_kernel
 from gan_keras.data.degradations import gaussian_noise
@@ -43,6 +44,11 @@ def test_a_gaussian_is_found(image, sigma):
 def test_what_is_sharp_is_left_alone(image):
     assert estimate_blur(image) == NOTHING
     assert estimate_blur(gaussian_noise(image, np.random.default_rng(0), sigma=15)) == NOTHING
+
+
+def test_a_wall_is_no_motion():
+    """Its joints, as stripes and horizons, look like a longer motion than is looked for."""
+    assert estimate_blur(data.brick()[..., None]) == NOTHING
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (5, 300, 1), (129, 40, 3)])

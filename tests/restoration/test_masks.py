@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_keras.errors import UserError
-from gan_keras.restoration.changes import marked, read_mask
+from gan_keras.restoration.changes import marked, read_mask, transparent
 from gan_keras.restoration.files import Picture, read_image
 
 PHOTO = np.random.default_rng(5).integers(60, 180, (20, 30, 3), np.uint8)
@@ -50,7 +50,14 @@ def test_a_marked_colour_is_met_within_24_grey_levels(dtype, level):
     np.testing.assert_array_equal(marked("white", grey), LOST)
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_what_is_transparent_is_missing():
+    opacity = np.where(LOST, 127, 128).astype(np.uint8)
+    np.testing.assert_array_equal(transparent(Picture(PHOTO, opacity)), LOST)
+    with pytest.raises(UserError, match="no pixel is transparent"):
+        transparent(Picture(PHOTO, np.full((20, 30), 65535, np.uint16)))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "mpo", "webp"])
 def test_of_a_lossy_file_all_that_the_paint_has_touched_is_missing(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     pixels = np.full_like(PHOTO, 120)

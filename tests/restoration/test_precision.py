@@ -49,6 +49,14 @@ def test_all_layers_but_the_last_compute_in_bfloat16(network):
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_photograph_that_is_enlarged_is_not_rounded():
+    """The change may be, not what it is added to: 16 bits stay 16."""
+    network = BUILDS["super-resolver"]()  # untrained, it repeats pixels
+    image = np.random.default_rng(2).integers(0, 65536, (9, 12, 3), np.uint16)
+    larger = Enhancer(network, precision="bfloat16")(image)
+    np.testing.assert_array_equal(larger, image.repeat(4, axis=0).repeat(4, axis=1))
+
+
 def test_one_trace_serves_all_sizes(monkeypatch):
     calls, call = [], keras.layers.Conv2D.call
     monkeypatch.setattr(
