@@ -119,9 +119,7 @@ def test_photographs(recipe, data=None, seed=42):
         for degraded, target in FolderPairs(recipe["data"], split="test").pairs:
             yield target.stem, read_image(degraded).pixels, read_image(target).pixels
         return
-    if "undone" in (degradation := recipe["degradation"]):  # the enhancer's work
-        degradation = {**degradation, "undone": 0}
-    degrade = build_degradation(degradation)
+    degrade = build_degradation(_not_undone(recipe["degradation"]))
     paths = photo_paths(recipe["data"], "test") if own else images_in(Path(data))
     photographs = Photographs(paths, cache_bytes=0)
     for index, path in enumerate(photographs.paths):
@@ -134,6 +132,11 @@ def test_photographs(recipe, data=None, seed=42):
         scale = target.shape[0] // degraded.shape[0]  # what is beyond a multiple is left out
         height, width = degraded.shape[:2]
         yield Path(path).stem, degraded, target[: scale * height, : scale * width]
+
+
+def _not_undone(degradation):
+    """Return a degradation, or None, of which nothing is undone: that is an enhancer's work."""
+    return {**degradation, "undone": 0} if "undone" in (degradation or ()) else degradation
 
 
 @np.errstate(invalid="ignore")  # the spread of infinite PSNRs, of what was not degraded, is nan
@@ -176,10 +179,7 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
         shown = {"target": target}
         for name, (_, restore, _) in methods.items():
             started = time.perf_counter()
-            if restore is None:
-                restored = repeat_pixels(degraded[..., :3], scale)
-            else:
-                restored = restore(degraded)
+            restored = restore(degraded) if restore else repeat_pixels(degraded[..., :3], scale)
             if restored.shape != target.shape:
                 raise UserError(f"{name} is for another task: it makes {restored.shape}")
             shown[name] = np.clip(restored, -1, 1)
@@ -189,8 +189,7 @@ def photo_rows(enhancers, photographs, classics=None, keep=False):
             values[name].append((*measured, seconds / (target.size / 3e6)))
         if keep:
             pictures[photograph] = shown
-    columns = ("psnr", "ssim", "seconds_per_megapixel")
-    rows = []
+    rows, columns = [], ("psnr", "ssim", "seconds_per_megapixel")
     for name, (kind, _, parameters) in methods.items():
         means = dict(zip(columns, np.mean(values[name], axis=0).tolist(), strict=True))
         means["psnr_spread"] = float(np.std(values[name], 0, ddof=len(values[name]) > 1)[0])
@@ -241,7 +240,8 @@ def measure(paths, data=None, seed=42, say=print):
         photographs = test_photographs(recipe, data, seed)
         degradation = recipe.get("degradation", get_recipe("restorer").degradation)
         result["photos"], _ = photo_rows(enhancers, photographs, classics_for(degradation))
-        say(f"{data or recipe.get('data', 'photos')}: {degradation or 'pairs'}")
+        measured = _not_undone(degradation) or "pairs"
+        say(f"{data or recipe.get('data', 'photos')}: {measured}")
     _print_tables(result, say)
     return result
 
