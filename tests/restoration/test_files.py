@@ -426,7 +426,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_where_nothing_can_be_written(tmp_path):
     picture = Picture(np.zeros((2, 2, 3), np.uint8))
+    write_image(tmp_path / "new" / "folder" / "a.png", picture)
+    (tmp_path / "a.png").touch()
     with pytest.raises(UserError, match="cannot be written"):
-        write_image(tmp_path / "nowhere" / "a.png", picture)
+        write_image(tmp_path / "a.png" / "a.png", picture)
     with pytest.raises(UserError, match=r"cannot write '\.xyz'"):
         write_image(tmp_path / "a.xyz", picture)
