@@ -206,7 +206,6 @@ def enhance_file(source, target, server, model, retries=3, strength=None):
         raise UserError(f"{source}: {error}") from error
     if picture.grey:
         restored = np.round(restored.mean(axis=-1, keepdims=True)).astype(restored.dtype)
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_image(target, dataclasses.replace(picture, samples=restored))
 
 
