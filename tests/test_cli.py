@@ -452,7 +452,7 @@ def test_enhance_goes_on_where_it_was_stopped(capfd, tmp_path, restorer_file):
 
 
 def test_enhance_stops_within_a_tile(capfd, tmp_path, monkeypatch, restorer_file):
-    source, out, begun = tmp_path / "photos", tmp_path / "out", []
+    source, out, begun, finished = tmp_path / "photos", tmp_path / "out", [], []
     for index in range(20):
         photograph(source / f"{index:02}.png")
     enhance_file = gan_keras.Enhancer.enhance_file
@@ -464,7 +464,9 @@ def test_enhance_stops_within_a_tile(capfd, tmp_path, monkeypatch, restorer_file
         for _ in range(6000 if "02.png" in begun else 0):  # a minute of tiles
             time.sleep(0.01)
             on_tile(0.5)
-        return enhance_file(self, path, target, mask, on_tile)
+        result = enhance_file(self, path, target, mask, on_tile)
+        finished.append(path.name)
+        return result
 
     monkeypatch.setattr(gan_keras.Enhancer, "enhance_file", interrupted)
     started = time.monotonic()
@@ -472,7 +474,7 @@ def test_enhance_stops_within_a_tile(capfd, tmp_path, monkeypatch, restorer_file
     assert status == 130 and len(err) == 1 and "--resume" in err[0]
     assert "02.png" in begun and len(begun) < 20 and time.monotonic() - started < 30
     done = {path.name for path in out.iterdir()}
-    assert done <= set(begun) - {"02.png"}
+    assert done == set(finished) and done <= set(begun) - {"02.png"}
 
 
 def test_a_photograph_too_large_for_the_memory_is_named(

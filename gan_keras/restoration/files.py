@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from gan_keras.data.ranges import from_integers
 from gan_keras.errors import UserError
@@ -120,17 +120,17 @@ def read_image(path):
     with _opened(path) as image:
         if image.mode in ("I", "F"):
             raise UserError(f"{path}: 32-bit samples have no known range; save as 8 or 16 bits")
-        kind = image.format
-        grey = image.mode[0] in "1LI" and image.mode != "LAB"
-        colour_16 = colour16.is_colour16(image)
-        other = image.mode in ("CMYK", "LAB")  # colours that become RGB
-        icc = b"" if other else image.info.get("icc_profile") or b""
-        exif = _portable_exif(image)
-        bits = 16 if colour_16 or image.mode.startswith("I;16") else 8
-        # In a TIFF 0 may be white. Pillow turns 8 bits round, and not 16.
-        inverted = image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(262) == 0
+        kind, becomes_rgb = image.format, image.mode in ("CMYK", "LAB")
+        grey = image.mode[0] in "1LI" and not becomes_rgb
+        icc = b"" if becomes_rgb else image.info.get("icc_profile") or b""
+        colour_16, grey_16 = colour16.is_colour16(image), image.mode.startswith("I;16")
+        exif = _portable_exif(image)  # decodes a PNG
+        bits = 16 if colour_16 or grey_16 else 8
+        photometric = getattr(image, "tag_v2", {}).get(ExifTags.Base.PhotometricInterpretation)
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode == "LAB":  # which `convert` does not know
+            from PIL import ImageCms  # a library of its own, for a rare kind
+
             lab, srgb = map(ImageCms.createProfile, ("LAB", "sRGB"))
             image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         mode = ("L" if grey else "RGB") + "A" * image.has_transparency_data
@@ -138,7 +138,7 @@ def read_image(path):
             image = image.convert(mode)
         samples = np.atleast_3d(np.asarray(image))
         samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    if inverted:
+    if grey_16 and photometric == 0:  # 0 is white: Pillow turns 8 bits round, and not 16
         samples = 65535 - samples
     if colour_16:
         with _opened(path) as image:
